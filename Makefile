@@ -1,0 +1,115 @@
+# hooklatch: three programs and their tests.
+#
+#   make                 the programs, in build/
+#   make check           unit tables, examples of every provider, layers
+#   make test            everything (script/test: web servers, kills, faults)
+#   make fuzz            every fuzz target for FUZZ_SECONDS (default 600) each
+#   make soak            the long kill test
+#   make install         to $(DESTDIR)$(PREFIX)
+#   make SAN=1 BUILD=build/san ...   the same under ASan and UBSan
+
+VERSION	= 0.1.0
+PREFIX	= /usr/local
+BUILD	= build
+CC	= gcc
+
+WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	  -Wconversion -Wno-sign-conversion -Wpointer-arith -Wwrite-strings
+HARDEN	= -fstack-protector-strong -fstack-clash-protection -fcf-protection \
+	  -D_FORTIFY_SOURCE=2 -fPIE
+CFLAGS	= -O2 -g
+LDFLAGS	=
+ifdef SAN
+CFLAGS	= -O1 -g -fno-omit-frame-pointer
+HARDEN	= -fsanitize=address,undefined -fno-sanitize-recover=all -fPIE
+LDFLAGS	+= -fsanitize=address,undefined
+endif
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. $(WARN) $(HARDEN) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
+
+# What each program is made of.  The lists are the map: the road never holds
+# the courier, the courier never holds FastCGI.
+BASE	= base/arena base/buf base/codec base/digest base/err base/json \
+	  base/log base/os base/str base/when
+WALL	= event wire bundle conf
+JUDGE	= request provider template route auth auth_mac auth_key auth_static \
+	  handshake answer
+ROAD	= frame handler link pool fcgi_main
+COURIER	= courier/main courier/door courier/inbox courier/bodies \
+	  courier/reader courier/retention
+CLI	= cli/main cli/serve cli/webserver cli/check cli/providers cli/events \
+	  cli/send cli/sign
+
+obj	= $(addprefix $(BUILD)/obj/,$(addsuffix .o,$(1)))
+
+PROGRAMS = $(BUILD)/hooklatch.fcgi $(BUILD)/hooklatch-courier $(BUILD)/hooklatch
+
+all: $(PROGRAMS)
+
+$(BUILD)/hooklatch.fcgi: $(call obj,$(ROAD) $(JUDGE) $(WALL) $(BASE) provider_texts)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi -ljson-c -lcrypto
+$(BUILD)/hooklatch-courier: $(call obj,$(COURIER) $(WALL) $(BASE))
+	$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ -lsqlite3 -ljson-c -lcrypto
+$(BUILD)/hooklatch: $(call obj,$(CLI) $(JUDGE) $(WALL) $(BASE) provider_texts)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl -ljson-c -lcrypto
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/courier/%.o: ALL_CFLAGS += -pthread
+
+# The providers' files become one C table of texts.
+$(BUILD)/provider_texts.c: script/embed-providers $(wildcard providers/*.json)
+	@mkdir -p $(@D)
+	script/embed-providers providers/*.json > $@.new && mv $@.new $@
+$(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# --- tests -------------------------------------------------------------------
+UNIT	= base json conf frame request wire inbox providers auth handler
+UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
+FUZZ	= frame request conf provider wire signature json
+
+$(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
+    $(call obj,frame handler $(JUDGE) $(WALL) $(BASE) provider_texts)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
+$(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
+    $(call obj,courier/inbox courier/bodies courier/retention $(WALL) $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
+	    -lsqlite3 -ljson-c -lcrypto
+
+check: $(UNIT_BINS)
+	@for t in $(UNIT_BINS); do $$t || exit 1; done
+
+test:
+	script/test
+
+FUZZ_SECONDS = 600
+fuzz:
+	script/fuzz $(FUZZ_SECONDS) $(FUZZ)
+
+soak: all
+	tests/kill.sh --kills 200 --events 100000
+
+# --- install -----------------------------------------------------------------
+D	= $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(D)/bin $(D)/lib/hooklatch $(D)/share/hooklatch \
+	    $(D)/share/man/man1 $(D)/share/man/man5 $(D)/share/man/man8
+	install -m 755 $(BUILD)/hooklatch $(D)/bin/
+	install -m 755 $(BUILD)/hooklatch.fcgi $(BUILD)/hooklatch-courier \
+	    $(D)/lib/hooklatch/
+	install -m 644 man/*.1 $(D)/share/man/man1/
+	install -m 644 man/*.5 $(D)/share/man/man5/
+	install -m 644 man/*.8 $(D)/share/man/man8/
+	cp -R nginx apache systemd examples $(D)/share/hooklatch/
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all check test fuzz soak install clean
+.SECONDARY:
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,20 @@
+/*
+ * answer.h - what goes back to the sender.  Nothing from a request stands in a
+ * header of it.
+ */
+#ifndef ANSWER_H
+#define ANSWER_H
+
+#include "base/str.h"
+
+struct answer {
+	int		 status;	/* 200 */
+	struct str	 type;		/* Content-Type; .n == 0: none is sent */
+	struct str	 extra;		/* more header lines, each ended by CRLF */
+	struct str	 body;
+};
+
+/* "OK" for 200; "Status" for what is not in the table.  RFC 9110 section 15. */
+const char	*answer_reason(int status);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * auth.h - is this request from whom it says?  A request and a route in, a
+ * verdict out.
+ *
+ * Deciding is pure: no clock, no socket, no global.  A request is refused unless
+ * it is proven.  The families (auth_mac.c, auth_key.c, auth_static.c) each answer
+ * one question, "does this signature fit this key and these bytes"; everything
+ * else, where a signature stands, what is signed, when it is stale, is said by
+ * the provider's file (provider.h).
+ */
+#ifndef AUTH_H
+#define AUTH_H
+
+#include "request.h"
+#include "route.h"
+
+enum verdict_code {
+	VERDICT_FORGED,		/* zero: refused unless proven */
+	VERDICT_ABSENT,		/* no signature, or an empty one */
+	VERDICT_STALE,		/* outside the window, either way */
+	VERDICT_DOUBLED,	/* the header came twice and may not */
+	VERDICT_GENUINE,
+	VERDICT_OPEN,		/* "auth": "none" */
+};
+
+struct verdict {
+	enum verdict_code code;
+	const char	*reason;	/* for our log alone: "no secret matched" */
+	const char	*scheme;	/* "hmac-sha256" */
+	struct str	 secret;	/* the name of the secret that matched */
+	int64_t		 signed_at;	/* ms; 0: the scheme has no time */
+	int		 alternative;	/* of the provider's signatures, or -1 */
+	bool		 signed_bytes;	/* something was signed ... */
+	unsigned char	 digest[32];	/* ... and this is its SHA-256 */
+};
+
+/* now: ms since 1970.  What is computed on the way lives in q->arena. */
+struct verdict	auth_verify(const struct route *, struct request *q, int64_t now);
+
+/* "genuine", "absent", ... */
+const char	*verdict_name(enum verdict_code);
+
+/*
+ * The provider's id and type of an event; .n == 0 when it has none.  An id that
+ * is empty, over EVENT_ID_MAX bytes, or neither string nor number is none; a
+ * number is its source text.
+ */
+struct str	auth_event_id(const struct route *, struct request *q);
+struct str	auth_event_type(const struct route *, struct request *q);
+
+/*
+ * Where the request holds the secret itself (a static header, a query field, a
+ * Basic password): the same headers and target with the value replaced by the
+ * name of the secret that matched (promise 3).  headers is JSON as in event.h.
+ */
+struct str	auth_stored_headers(const struct route *, const struct request *,
+		    const struct verdict *);
+struct str	auth_stored_target(const struct route *, const struct request *,
+		    const struct verdict *);
+
+/* The keys of one alternative of a provider, from texts of secrets. */
+struct key	*auth_keys(const struct provider *, size_t alternative,
+		    const struct str *names, const struct str *texts, size_t n,
+		    const struct str params[PARAM_COUNT], struct err *);
+void		 auth_keys_free(struct key *);
+
+#endif

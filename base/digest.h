@@ -1,0 +1,18 @@
+/*
+ * digest.h - SHA-2 of bytes, for identity and not for authentication (auth_*.c
+ * does that).  libcrypto underneath.
+ */
+#ifndef BASE_DIGEST_H
+#define BASE_DIGEST_H
+
+#include "str.h"
+
+void	digest_sha256(struct str, unsigned char out[32]);
+
+/* The same over several pieces, as if they stood behind one another. */
+struct sha256;
+struct sha256	*sha256_new(void);		/* NULL without memory */
+void		 sha256_add(struct sha256 *, struct str);
+void		 sha256_end(struct sha256 *, unsigned char out[32]); /* and free */
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * bundle.h - all that a process was given from outside, as bytes.
+ *
+ * Configuration text, the secrets that it names, the operator's own provider
+ * files: read once, by the one process that may, into a list of named blobs.
+ * Everything later is computed from the bundle alone.  So a reload is "read a
+ * bundle, try it, hand the same bytes to each worker", no worker opens a file
+ * after its start, and a test needs no file system.
+ */
+#ifndef BUNDLE_H
+#define BUNDLE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct bundle;
+
+struct bundle	*bundle_new(void);
+void		 bundle_free(struct bundle *);	/* wipes; takes NULL */
+
+/* Copies.  name: "conf", "secret:env:NAME", "secret:file:PATH", "provider:ID". */
+int		 bundle_put(struct bundle *, struct str name, struct str bytes);
+/* STR_NONE when it is not there. */
+struct str	 bundle_get(const struct bundle *, struct str name);
+size_t		 bundle_count(const struct bundle *);
+struct str	 bundle_name(const struct bundle *, size_t i);
+
+/*
+ * A secret as it is written in the configuration: "env:NAME", "file:PATH" (one
+ * trailing newline dropped) or "plain:TEXT".  Reads it into the bundle.
+ */
+int	bundle_read_secret(struct bundle *, struct str written, struct err *);
+
+/* Its bytes; STR_NONE when it was not read. */
+struct str	bundle_secret(const struct bundle *, struct str written);
+
+/* The bundle as bytes and back, for the pipe to a worker. */
+void		 bundle_write(const struct bundle *, struct buf *);
+struct bundle	*bundle_read(struct str, struct err *);
+
+#endif

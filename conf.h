@@ -1,0 +1,150 @@
+/*
+ * conf.h - the configuration: one JSON file, or the environment alone.
+ *
+ * All keys stand in one table of rows (conf.c).  From it come parsing, defaults,
+ * printing, the JSON Schema and the tables of hooklatch.json(5).  Reading is pure:
+ * text in, struct conf or "file:line:column: sentence" out; two configurations
+ * can exist at once, so a reload is read, compare, swap.  Each program looks at
+ * its own half only: the road at hooks, the courier at inbox and limits.
+ */
+#ifndef CONF_H
+#define CONF_H
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "bundle.h"
+
+enum inbox_kind { INBOX_NONE, INBOX_SQLITE, INBOX_STDOUT };
+enum hook_auth { AUTH_PROVIDER, AUTH_NONE };
+
+/* What a provider's file may ask of a hook, besides secrets. */
+enum hook_param {
+	PARAM_VERIFY_TOKEN,	/* a secret reference, compared in constant time */
+	PARAM_PUBLIC_KEY,
+	PARAM_CLIENT_ID, PARAM_APP_KEY, PARAM_KEY_ID, PARAM_TOPIC_ARN,
+	PARAM_WEBHOOK_ID, PARAM_AUDIENCE, PARAM_EMAIL, PARAM_ORIGIN,
+	PARAM_TOPIC,
+	PARAM_URL,		/* the hook's public URL */
+	PARAM_COUNT
+};
+extern const char *const hook_param_names[PARAM_COUNT];
+
+struct cidr {
+	unsigned char	addr[16];	/* IPv4 as ::ffff:a.b.c.d */
+	unsigned	bits;		/* 0 to 128 */
+};
+
+struct hook {
+	struct str	path;		/* "/hooks/github" */
+	struct str	provider;	/* its id; "own" when own != .p NULL */
+	struct str	own;		/* the text of a provider of one's own */
+	struct str	where;		/* "file:line:column", for errors later */
+
+	struct str	*secrets;	/* as written: "env:NAME" ... */
+	size_t		 nsecrets;
+	struct str	params[PARAM_COUNT];	/* .p NULL when not given */
+	enum hook_auth	 auth;
+	bool		 open_handshake;	/* "handshake": "open" */
+	bool		 refuse_replay;		/* "replay": "refuse" */
+	int64_t		 window;	/* ms; -1: as the provider's file says */
+	int64_t		 deadline;	/* ms; 0: as the provider's file says */
+	uint64_t	 max_body;	/* bytes; 0: the limit for all */
+	struct str	 pass;		/* "@name" or empty */
+	struct str	*methods;	/* or the provider's when n == 0 */
+	size_t		 nmethods;
+	struct cidr	*from;		/* any may match; none: everybody */
+	size_t		 nfrom;
+	struct str	 client_cert;	/* "verified", a SHA-1 or SHA-256
+					 * fingerprint in hex, or empty */
+};
+
+struct conf {
+	struct str	 name;		/* the file's, for messages */
+
+	enum inbox_kind	 inbox_kind;
+	struct str	 inbox;		/* as written */
+	struct str	 inbox_path;	/* of a SQLite inbox */
+	struct str	 courier;	/* path of its socket */
+	bool		 volatile_ok;	/* "volatile": true */
+	struct str	 log;
+	struct str	 health;	/* path; empty: none */
+	struct str	 providers_dir;	/* or empty */
+
+	struct str	 handler_user;	/* "hooklatch" */
+	struct str	 courier_user;	/* "hooklatch-courier" */
+	struct str	 socket_group;	/* of the web server: "www-data" */
+
+	uint64_t	 workers;	/* 0: one for each processor */
+	uint64_t	 worker_memory;	/* bytes */
+	uint64_t	 in_flight;	/* requests of one worker */
+	uint64_t	 max_body;	/* bytes */
+	uint64_t	 max_depth;	/* of JSON */
+	uint64_t	 max_values;	/* of JSON */
+	int64_t		 read_timeout;	/* ms for a whole request to arrive */
+	int64_t		 max_deadline;	/* ms until 503, at most */
+	uint64_t	 inbox_bytes;	/* pages in use + bodies + WAL */
+	int64_t		 inbox_age;	/* ms that an event is kept; 0: for ever */
+	int64_t		 inbox_keep;	/* ms in which none is removed for room */
+	int64_t		 remember;	/* ms that an id is remembered, at least */
+
+	struct hook	*hooks;
+	size_t		 nhooks;
+
+	struct arena	*arena;		/* all the above lives here */
+};
+
+/*
+ * Reads a configuration's text.  name stands in errors.  NULL and a sentence
+ * with file:line:column otherwise.  Ended by conf_free(), which takes NULL.
+ */
+struct conf	*conf_read(struct str text, const char *name, struct err *);
+void		 conf_free(struct conf *);
+
+/*
+ * The text that stands for the environment alone: one hook at "/" from PROVIDER
+ * (default "secret-header"), SECRET, INBOX.  getenv is a parameter so that tests
+ * need no environment.  The secret itself is not in the text ("env:SECRET").
+ */
+int	conf_from_environment(struct buf *text,
+	    const char *(*get)(const char *name), struct err *);
+
+/*
+ * Everything that is not in the text: where the inbox is when the file does not
+ * say, what Cloud Run (K_SERVICE) and a tmpfs change.  Called once after
+ * conf_read() by each program; warnings go to warn, which may be NULL.
+ */
+struct conf_place {
+	bool		 root;
+	const char	*state_directory;	/* $STATE_DIRECTORY or NULL */
+	const char	*runtime_directory;	/* $RUNTIME_DIRECTORY or NULL */
+	const char	*xdg_state_home;	/* or NULL */
+	const char	*home;			/* or NULL */
+	bool		 cloud_run;		/* K_SERVICE is set */
+	bool		(*is_tmpfs)(const char *path);	/* of its first
+					 * directory that exists */
+};
+int	conf_settle(struct conf *, const struct conf_place *,
+	    struct buf *warn, struct err *);
+/* The place of this process. */
+struct conf_place conf_here(void);
+
+/* A file that reads back equal: every key with its value, defaults too. */
+void	conf_print(struct buf *, const struct conf *);
+void	conf_schema(struct buf *);	/* JSON Schema 2020-12 */
+void	conf_manual(struct buf *);	/* the tables of hooklatch.json(5), mdoc */
+
+/* Equal in every key. */
+bool	conf_equal(const struct conf *, const struct conf *);
+
+/*
+ * Reads the file (NULL: the environment) and every secret that its half names
+ * into a bundle: "conf" and "secret:...".  road: the hooks' secrets and the
+ * files of providers_dir; otherwise (the courier's half) none.
+ */
+struct bundle	*conf_gather(const char *path, bool road, struct err *);
+
+/* The nearest word of a NULL-ended list, or NULL when none is near. */
+const char	*conf_nearest(struct str word, const char *const *words);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * route.h - a hook, its provider and its keys: ready to judge requests.
+ *
+ * Made from a configuration and its bundle when a worker starts or reloads; read
+ * only after that.  Here a secret's text has become key bytes, and a hook that
+ * lacks what its provider's file asks for has been refused with file:line:column
+ * and the missing names.
+ */
+#ifndef ROUTE_H
+#define ROUTE_H
+
+#include "bundle.h"
+#include "conf.h"
+#include "provider.h"
+
+/*
+ * One usable secret.  A provider's alternatives may make different keys of one
+ * text (base64 decoded, as it is, a parsed public key): keys are made by
+ * auth_keys(), one list for each alternative of the provider's "signature".
+ */
+struct key;
+
+struct route {
+	const struct hook	*hook;
+	const struct provider	*provider;	/* NULL with auth none and none named */
+	struct str		 params[PARAM_COUNT];	/* secrets resolved */
+	struct key		**keys;		/* keys[alternative], a list each */
+	int64_t			 deadline;	/* ms until the answer, at most */
+	uint64_t		 max_body;	/* bytes */
+};
+
+struct routes;
+
+/*
+ * All hooks of a configuration.  conf and bundle must outlive the routes.  NULL
+ * and a sentence when a hook cannot be made.
+ */
+struct routes		*routes_new(const struct conf *, const struct bundle *,
+			    struct err *);
+void			 routes_free(struct routes *);	/* wipes keys; takes NULL */
+
+/* By path, byte for byte; NULL when there is no such hook. */
+const struct route	*routes_find(const struct routes *, struct str path);
+size_t			 routes_count(const struct routes *);
+const struct route	*routes_at(const struct routes *, size_t i);
+
+/*
+ * Warnings a person should read ("check" prints them): static secrets, bodies
+ * that nothing covers, "plain:" secrets, no authentication.
+ */
+void			 routes_warn(const struct routes *, struct buf *);
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * wire.h - all that can be said across a wall, in one table.
+ *
+ * There are three doors: worker -> courier, operator -> courier, and master <->
+ * worker.  Each is a stream socket.  A message is a head of 8 bytes (length of
+ * what follows, type, version, zero) and its fields, encoded one by one, lengths
+ * first, integers big-endian; a struct is never copied across.  One descriptor
+ * may ride along (SCM_RIGHTS): the row says so.
+ *
+ * A message that is not in the table, longer than its row, not allowed at that
+ * door, or that does not decode to its last byte ends the connection: it is not
+ * argued with.  The rows exist from the first day, some only reserved: answering
+ * one of those is "refused, not in this version".
+ */
+#ifndef WIRE_H
+#define WIRE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "event.h"
+
+#define WIRE_VERSION	1
+#define WIRE_HEAD	8
+#define WIRE_MAX	(EVENT_INLINE + 192 * 1024)	/* the longest row */
+
+enum wire_type {
+	/* worker -> courier, and its answers */
+	WIRE_HELLO = 1,		/* who speaks: u8 role, u32 pid, str program */
+	WIRE_WELCOME,		/* u8 ready, str why not */
+	WIRE_EVENT,		/* u64 ticket, event [, body_fd] */
+	WIRE_STORED,		/* u64 ticket, stored */
+	WIRE_REFUSED,		/* u64 ticket, u8 enum wire_refusal, str why */
+	WIRE_WANT_KEY,		/* reserved: u64 ticket, str provider, str key */
+	WIRE_KEY,		/* reserved: u64 ticket, str bytes, u32 seconds */
+	WIRE_WANT_SECRET,	/* reserved: u64 ticket, str name */
+	WIRE_SECRET,		/* reserved: u64 ticket, str bytes */
+	WIRE_ANSWER,		/* reserved: u64 ticket, u16 status, str headers,
+				 * str body: what a destination answers */
+	WIRE_COUNTERS,		/* reserved: str */
+	WIRE_HEALTH,		/* u64 ticket -> STORED or REFUSED, nothing kept */
+
+	/* operator -> courier */
+	WIRE_LIST = 32,		/* u64 ticket, filter -> ROW*, END */
+	WIRE_SHOW,		/* u64 ticket, str id -> ROW, END */
+	WIRE_ROW,		/* u64 ticket, row [, body_fd] */
+	WIRE_END,		/* u64 ticket, u64 cursor, str error */
+
+	/* master <-> worker */
+	WIRE_BUNDLE = 64,	/* u64 generation, body_fd: see bundle.h */
+	WIRE_SWAPPED,		/* u64 generation, u8 ok, str why not */
+	WIRE_LINE,		/* u64 ticket, body_fd: one line for "stdout:" */
+	WIRE_WRITTEN,		/* u64 ticket, u8 ok */
+	WIRE_DRAIN,		/* finish what is parked, then leave */
+};
+
+enum wire_door { DOOR_WORKER = 1, DOOR_OPERATOR = 2, DOOR_MASTER = 4 };
+enum wire_role { ROLE_WORKER = 1, ROLE_OPERATOR = 2 };
+
+enum wire_refusal {
+	REFUSED_BUSY = 1,	/* full, locked, over a limit: 503, later */
+	REFUSED_SYNC,		/* the batch's sync failed: 503 */
+	REFUSED_REPLAY,		/* "replay": "refuse": 401 */
+	REFUSED_RESERVED,	/* a row of another version */
+	REFUSED_TOO_LARGE,	/* more than the engine takes: 413 */
+};
+
+struct wire_row {
+	enum wire_type	 type;
+	const char	*name;
+	unsigned	 doors;		/* where it may be said */
+	size_t		 limit;		/* bytes after the head */
+	bool		 fd;		/* may carry a descriptor */
+};
+
+/* NULL when the type is not in the table. */
+const struct wire_row	*wire_row(unsigned type);
+
+/* --- a connection ------------------------------------------------------ */
+
+struct wire;
+
+struct wire_msg {
+	enum wire_type	 type;
+	struct str	 body;		/* until the next wire_next() */
+	int		 fd;		/* the receiver's to close, or -1 */
+};
+
+/*
+ * Takes over fd, makes it non-blocking.  door: as whom we listen, so which types
+ * we accept.  out_limit: bytes that may wait to be sent.
+ */
+struct wire	*wire_new(int fd, unsigned door, size_t out_limit);
+void		 wire_free(struct wire *);	/* closes; takes NULL */
+int		 wire_fd(const struct wire *);
+
+/* Receives what is there.  0: fine (or nothing yet), -1: the peer is gone or
+ * out of order, and the connection must be freed. */
+int	wire_receive(struct wire *, struct err *);
+
+/* 1: *m is the next message; 0: none is whole yet; -1: out of order. */
+int	wire_next(struct wire *, struct wire_msg *m, struct err *);
+
+/*
+ * Queues a message.  fd (-1: none) is duplicated.  -1 when out_limit is reached:
+ * nothing was queued.
+ */
+int	wire_send(struct wire *, enum wire_type, struct str body, int fd);
+
+/* Sends what waits, without blocking.  0: fine, -1: the peer is gone. */
+int	wire_flush(struct wire *, struct err *);
+bool	wire_waiting(const struct wire *);	/* something is still to be sent */
+
+/* --- fields ------------------------------------------------------------- */
+
+void	put_u8(struct buf *, unsigned);
+void	put_u16(struct buf *, unsigned);
+void	put_u32(struct buf *, uint32_t);
+void	put_u64(struct buf *, uint64_t);
+void	put_str(struct buf *, struct str);	/* u32 length; ~0: STR_NONE */
+
+/* A reader that has failed stays failed and gives zeros: ask once, at the end. */
+struct get {
+	struct str	rest;
+	bool		bad;
+};
+#define GET(s)	((struct get){ .rest = (s) })
+
+unsigned	get_u8(struct get *);
+unsigned	get_u16(struct get *);
+uint32_t	get_u32(struct get *);
+uint64_t	get_u64(struct get *);
+struct str	get_str(struct get *);		/* a view into the message */
+bool		get_done(const struct get *);	/* not bad, and nothing is left */
+
+void	put_event(struct buf *, const struct event *);
+void	get_event(struct get *, struct event *);	/* body_fd is left -1 */
+void	put_stored(struct buf *, const struct stored *);
+void	get_stored(struct get *, struct stored *);
+
+/* What "events list" asks.  Strings with .n == 0 do not filter. */
+struct filter {
+	struct str	hook;
+	struct str	provider;
+	struct str	type;
+	struct str	event_id;
+	int64_t		since;		/* received_at >= since; 0: any */
+	int64_t		until;		/* received_at < until; 0: any */
+	uint64_t	after;		/* cursor: only rows after it */
+	uint64_t	limit;		/* rows; 0: all */
+	bool		newest;		/* the newest first */
+	bool		bodies;		/* with bodies */
+};
+void	put_filter(struct buf *, const struct filter *);
+void	get_filter(struct get *, struct filter *);
+
+/* A row of the inbox: the event and what happened to it since. */
+struct inbox_row {
+	uint64_t	cursor;		/* order of arrival */
+	struct event	event;
+	struct stored	stored;		/* flags as it came, repeats until now */
+	int64_t		last_repeat_at;	/* ms, or 0 */
+};
+void	put_row(struct buf *, const struct inbox_row *);
+void	get_row(struct get *, struct inbox_row *);
+
+#endif
