@@ -11,6 +11,7 @@
 #ifndef AUTH_H
 #define AUTH_H
 
+#include "event.h"
 #include "request.h"
 #include "route.h"
 
@@ -30,8 +31,7 @@ struct verdict {
 	struct str	 secret;	/* the name of the secret that matched */
 	int64_t		 signed_at;	/* ms; 0: the scheme has no time */
 	int		 alternative;	/* of the provider's signatures, or -1 */
-	bool		 signed_bytes;	/* something was signed ... */
-	unsigned char	 digest[32];	/* ... and this is its SHA-256 */
+	bool		 signed_bytes;	/* something was signed: auth_digest() */
 };
 
 /* now: ms since 1970.  What is computed on the way lives in q->arena. */
@@ -43,10 +43,29 @@ const char	*verdict_name(enum verdict_code);
 /*
  * The provider's id and type of an event; .n == 0 when it has none.  An id that
  * is empty, over EVENT_ID_MAX bytes, or neither string nor number is none; a
- * number is its source text.
+ * number is its source text.  *proven: the id is as well proven as the body by
+ * what the verdict says held (promise 4).  Where a file names several places, one
+ * that is proven goes before one that a stranger could have added.
  */
-struct str	auth_event_id(const struct route *, struct request *q);
+struct str	auth_event_id(const struct route *, struct request *q,
+		    const struct verdict *, bool *proven);
 struct str	auth_event_type(const struct route *, struct request *q);
+
+/*
+ * SHA-256 of exactly the signed bytes.  Only on demand: it costs as much as the
+ * verification.  false: nothing was signed.
+ */
+bool		auth_digest(const struct route *, struct request *q,
+		    const struct verdict *, unsigned char digest[32]);
+
+/*
+ * All of an event that comes from the verdict and the provider's file: event_id,
+ * event_type, headers, target, scheme, secret, signed_at, signed_bytes and digest
+ * (where a repeat is known by it), proven, refuse_replay, remember, merge.  false
+ * when the arena is full.
+ */
+bool		auth_event(const struct route *, struct request *q,
+		    const struct verdict *, struct event *);
 
 /*
  * Where the request holds the secret itself (a static header, a query field, a

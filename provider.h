@@ -8,21 +8,232 @@
 #ifndef PROVIDER_H
 #define PROVIDER_H
 
+#include "answer.h"
+#include "auth_mac.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/when.h"
 #include "conf.h"		/* enum hook_param: what a file may ask of a hook */
+#include "template.h"
 
-struct provider;		/* provider_rows.h: for the road and the tool */
+#define SIGNATURES_MAX	16	/* values of one request that are tried */
+#define CAPTURES_MAX	8	/* names that a form captures, besides {sig} */
+
+/* --- "signature": one way to prove a request ----------------------------- */
+
+enum family {
+	FAMILY_MAC,		/* HMAC with a shared secret */
+	FAMILY_HASH,		/* a plain hash over a template with {secret} */
+	FAMILY_EQUAL,		/* the value is the secret */
+	FAMILY_KEY,		/* a public key */
+};
+
+struct algorithm {
+	const char	*name;		/* "hmac-sha256" */
+	enum family	 family;
+	enum hash	 hash;
+	int		 key_kind;	/* enum key_kind of auth_key.h */
+};
+
+enum encoding { ENCODING_RAW, ENCODING_HEX, ENCODING_BASE64, ENCODING_BASE64URL,
+	ENCODING_AUTO };
+
+/* How the text of a secret becomes the key, in this order. */
+struct key_form {
+	struct str	*strip;		/* beginnings that are dropped */
+	size_t		 nstrip;
+	bool		 strict;	/* "prefix": only texts that begin so */
+	enum encoding	 decode;
+	struct str	 append;
+	bool		 digested;
+	enum hash	 digest;
+};
+
+/* "t={time},v1={sig:hex}" taken apart. */
+struct form_part {
+	enum { PART_TEXT, PART_SIG, PART_CAPTURE, PART_PARAM } kind;
+	struct str	 text;		/* in any letter case */
+	enum encoding	 encoding;	/* of the signature */
+	unsigned	 index;		/* of the capture, or enum hook_param */
+};
+
+struct form_item {
+	struct form_part *parts;
+	size_t		 nparts;
+	bool		 positional;	/* no text of its own */
+};
+
+struct form {
+	struct form_item *items;
+	size_t		 nitems;
+	struct str	 captures[CAPTURES_MAX];	/* their names */
+	size_t		 ncaptures;
+	int		 time;		/* which capture is {time}, or -1 */
+	char		 list;		/* separator of items, or 0 */
+	char		 groups;	/* separator of groups of items, or 0 */
+	bool		 comma_space;	/* ", " is part of it: not a joined header */
+};
+
+struct also {				/* what else must hold */
+	struct place	 place;
+	struct template	 equals;
+};
+
+enum covers { COVERS_BODY = 1, COVERS_QUERY = 2, COVERS_METHOD = 4, COVERS_PATH = 8,
+	COVERS_FIELDS = 16 };
+
+struct signature {
+	struct place	*places;	/* aliases: the first that is there */
+	size_t		 nplaces;
+	struct form	 form;
+	bool		 repeats;	/* the header may come several times */
+	const struct algorithm *algorithm;
+	struct template	 signs;		/* n == 0 for FAMILY_EQUAL */
+	struct key_form	 key;
+	unsigned	 kinds;		/* enum body_kind it is for; 0: all */
+	struct also	*also;
+	size_t		 nalso;
+
+	/* Derived from "signs" and "also". */
+	unsigned	 covers;
+	bool		 time_signed;	/* so a window means something */
+	int		 time_place;	/* of provider.time.places, or -1: captured */
+};
+
+/* --- "time", "event", "handshakes", answers ------------------------------- */
+
+struct time_rule {
+	bool		 set;
+	struct place	*places;	/* none: captured as {time} */
+	size_t		 nplaces;
+	enum when_unit	 unit;
+	int64_t		 window;	/* ms, both ways; 0: none */
+};
+
+struct event_rule {
+	struct template	*ids;		/* the first that is there, see auth.c */
+	size_t		 nids;
+	struct template	*types;
+	size_t		 ntypes;
+	uint32_t	 merge;		/* seconds; 0: never */
+	struct str	 merge_reason;
+};
+
+enum test { TEST_PRESENT, TEST_ABSENT, TEST_EQUALS };
+
+struct when_rule {
+	bool		 method;	/* of the method, or of a place */
+	struct place	 place;
+	enum test	 test;
+	struct str	 text;
+};
+
+struct handshake_rule {
+	struct when_rule *when;
+	size_t		 nwhen;
+	struct also	*verify;	/* in constant time */
+	size_t		 nverify;
+	bool		 is_signed;	/* verified as an event first */
+	bool		 open;		/* may be opened by the hook */
+	bool		 store;		/* known by a field's presence alone */
+	int		 status;
+	struct str	 type;
+	struct str	 extra;		/* header lines */
+	struct template	 body;
+	struct answer	 refused;	/* 403 unless the file says otherwise */
+};
+
+struct answer_rule {
+	bool		 set;
+	struct answer	 answer;
+};
+
+/* --- the whole ------------------------------------------------------------ */
+
+struct provider {
+	struct str	 id;		/* "github" */
+	struct str	 name;		/* "GitHub" */
+	struct str	 docs;		/* a URL */
+	struct str	 setup;		/* one or two sentences */
+	struct str	*weak;		/* sentences */
+	size_t		 nweak;
+
+	struct str	*methods;	/* of events: "POST" */
+	size_t		 nmethods;
+	struct str	*handshake_methods;	/* of handshakes that name one */
+	size_t		 nhandshake_methods;
+	unsigned	 bodies;	/* enum body_kind; BODY_OTHER in it: any */
+	bool		 any_type;	/* the Content-Type is not looked at */
+	bool		 empty;		/* an empty body is well-formed */
+	uint64_t	 max_body;	/* bytes; 0: not said */
+
+	struct signature *signatures;	/* alternatives, in order */
+	size_t		 nsignatures;
+	struct time_rule time;
+	struct event_rule event;
+	struct handshake_rule *handshakes;
+	size_t		 nhandshakes;
+	struct answer_rule accepted, refused, malformed;
+
+	int64_t		 deadline;	/* ms that the provider waits; 0: not said */
+	struct str	 retries;	/* as written */
+	uint32_t	 remember;	/* seconds: 7 days or its retries */
+	unsigned	 asks;		/* 1 << enum hook_param: must be given */
+	bool		 needs_secret;	/* a public key alone is not enough */
+
+	struct arena	*arena;		/* all the above lives here */
+};
 
 /* A file's text -> provider.  name stands in errors: "providers/github.json". */
 struct provider		*provider_read(struct str text, struct str id,
 			    const char *name, struct err *);
-void			 provider_free(struct provider *);
+void			 provider_free(struct provider *);	/* takes NULL */
 
 /* The texts compiled into the program, by id; STR_NONE when there is none. */
 struct str		 provider_text(struct str id);
 size_t			 provider_text_count(void);
 struct str		 provider_text_id(size_t i);	/* sorted */
+/* The nearest id that is there, or STR_NONE. */
+struct str		 provider_nearest(struct str id);
+
+/* What script/embed-providers writes. */
+struct provider_text {
+	struct str	 id;
+	struct str	 text;
+};
+extern const struct provider_text provider_texts[];	/* sorted by id */
+extern const size_t provider_texts_count;
+
+/* --- its examples: for the tests and the tool, never on the road ----------- */
+
+enum expect { EXPECT_FORGED, EXPECT_ABSENT, EXPECT_STALE, EXPECT_DOUBLED,
+	EXPECT_GENUINE, EXPECT_ANSWER };	/* as enum verdict_code */
+
+struct example {
+	struct str	 says;
+	struct str	 source;	/* "docs", "sdk NAME VERSION", "made" */
+	int64_t		 clock;		/* ms */
+	struct str	 method;	/* "POST" */
+	struct str	 url;
+	struct str	 target;	/* path and query of the url */
+	struct header	*headers;	/* as written, names in their letter case */
+	size_t		 nheaders;
+	struct str	 body;
+	struct str	*secrets;	/* texts */
+	size_t		 nsecrets;
+	struct str	 params[PARAM_COUNT];
+	enum expect	 expect;
+	struct str	 event_id;	/* .p NULL: not said */
+	struct str	 event_type;
+	int		 status;	/* of EXPECT_ANSWER; 0: not said */
+	struct str	 type;
+	struct str	 answer;	/* .p NULL: not said */
+	bool		 open;		/* with "handshake": "open" */
+	struct str	 private_key;	/* to sign anew, for tests of signing */
+};
+
+/* Into the arena; -1 and a sentence. */
+int	provider_examples(struct str text, const char *name, struct arena *,
+	    struct example **, size_t *n, struct err *);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/codec.h"
+#include "base/json.h"
 
 #define REQUEST_HEADERS_MAX	200
 #define REQUEST_PAIRS_MAX	1000	/* query or form fields */
@@ -56,6 +57,8 @@ struct request {
 	size_t		 nfields;
 	int		 query_state;	/* 0: not yet, 1: parsed, -1: cannot be */
 	int		 form_state;
+	int		 json_state;
+	struct json_limits json;	/* a route's; request_init(): the default */
 };
 
 /*
@@ -81,6 +84,12 @@ struct str	request_query(struct request *, struct str name, size_t *count);
 /* A field of a form body (urlencoded, or multipart without files). */
 struct str	request_field(struct request *, struct str name, size_t *count);
 int		request_fields(struct request *, struct pair **, size_t *n);
+
+/*
+ * Is the body well-formed JSON within q->json?  Scanned when first asked for:
+ * before a body that nobody vouches for is looked into, and to judge it at last.
+ */
+bool	request_json(struct request *);
 
 /* The kind of the body by its Content-Type. */
 enum body_kind { BODY_JSON = 1, BODY_FORM = 2, BODY_MULTIPART = 4, BODY_OTHER = 8 };

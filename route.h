@@ -27,6 +27,8 @@ struct route {
 	struct key		**keys;		/* keys[alternative], a list each */
 	int64_t			 deadline;	/* ms until the answer, at most */
 	uint64_t		 max_body;	/* bytes */
+	int64_t			 window;	/* ms, both ways; 0: none */
+	struct json_limits	 json;		/* of a body that is looked into */
 };
 
 struct routes;
@@ -43,6 +45,16 @@ void			 routes_free(struct routes *);	/* wipes keys; takes NULL */
 const struct route	*routes_find(const struct routes *, struct str path);
 size_t			 routes_count(const struct routes *);
 const struct route	*routes_at(const struct routes *, size_t i);
+
+/*
+ * One route without a configuration: for the tool, the examples and the tests.
+ * hook may be NULL; it and the provider must outlive the route.  params are
+ * texts (PARAM_COUNT of them), or NULL.
+ */
+struct route		*route_new(const struct provider *, const struct hook *,
+			    const struct str *names, const struct str *texts,
+			    size_t n, const struct str *params, struct err *);
+void			 route_free(struct route *);	/* takes NULL */
 
 /*
  * Warnings a person should read ("check" prints them): static secrets, bodies

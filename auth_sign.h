@@ -1,0 +1,49 @@
+/*
+ * auth_sign.h - the inverse of auth.h: a request made to look as the provider
+ * would have sent it.  For the tool and the tests; the handler does not contain
+ * it.
+ *
+ *	struct sign_wish w = { .method = STR("POST"), .url = ..., .body = ...,
+ *	    .content_type = STR("application/json"), .now = when_now() };
+ *	struct signed_request s;
+ *	if (auth_sign(route, &w, arena, &s, &e) != 0) ...
+ *
+ * then send s.method s.url with s.headers (Content-Type among them) and s.body.
+ */
+#ifndef AUTH_SIGN_H
+#define AUTH_SIGN_H
+
+#include "auth.h"
+
+struct sign_wish {
+	struct str	 method;	/* .n == 0: the provider's first */
+	struct str	 url;		/* where it is sent; its path and query */
+	struct str	 content_type;	/* .n == 0: by the provider's bodies */
+	struct str	 body;
+	const struct header *headers;	/* more that the sender wants, kept */
+	size_t		 nheaders;
+	struct str	 id;		/* of the event; .n == 0: one is made up */
+	struct str	 type;		/* of the event; .n == 0: none is put in */
+	int64_t		 now;		/* ms: the time that is signed */
+	int		 alternative;	/* -1: the first that can be signed */
+	struct str	 private_key;	/* Ed25519, ECDSA: PEM, or hex or base64 of
+					 * the seed (Ed25519) or scalar (P-256) */
+};
+
+struct signed_request {
+	struct str	 method;
+	struct str	 url;		/* the query changed where it signs there */
+	struct str	 body;		/* changed where the signature is in it */
+	struct header	*headers;	/* names as the provider writes them */
+	size_t		 nheaders;
+	int		 alternative;
+};
+
+/*
+ * Signs with the route's first secret.  -1 and a sentence when it cannot be: no
+ * private key, a body that has no room for a signature, a public key alone.
+ */
+int	auth_sign(const struct route *, const struct sign_wish *, struct arena *,
+	    struct signed_request *, struct err *);
+
+#endif
