@@ -42,7 +42,6 @@ enum encoding { ENCODING_RAW, ENCODING_HEX, ENCODING_BASE64, ENCODING_BASE64URL,
 struct key_form {
 	struct str	*strip;		/* beginnings that are dropped */
 	size_t		 nstrip;
-	bool		 strict;	/* "prefix": only texts that begin so */
 	enum encoding	 decode;
 	struct str	 append;
 	bool		 digested;
@@ -74,6 +73,14 @@ struct form {
 	bool		 comma_space;	/* ", " is part of it: not a joined header */
 };
 
+struct time_rule {
+	bool		 set;
+	bool		 captured;	/* as {time} by the form; else at place */
+	struct place	 place;
+	enum when_unit	 unit;
+	int64_t		 window;	/* ms, both ways; 0: only noted */
+};
+
 struct also {				/* what else must hold */
 	struct place	 place;
 	struct template	 equals;
@@ -93,22 +100,14 @@ struct signature {
 	unsigned	 kinds;		/* enum body_kind it is for; 0: all */
 	struct also	*also;
 	size_t		 nalso;
+	struct time_rule time;		/* its own, or the provider's */
 
 	/* Derived from "signs" and "also". */
 	unsigned	 covers;
 	bool		 time_signed;	/* so a window means something */
-	int		 time_place;	/* of provider.time.places, or -1: captured */
 };
 
-/* --- "time", "event", "handshakes", answers ------------------------------- */
-
-struct time_rule {
-	bool		 set;
-	struct place	*places;	/* none: captured as {time} */
-	size_t		 nplaces;
-	enum when_unit	 unit;
-	int64_t		 window;	/* ms, both ways; 0: none */
-};
+/* --- "event", "handshakes", answers ---------------------------------------- */
 
 struct event_rule {
 	struct template	*ids;		/* the first that is there, see auth.c */
@@ -143,10 +142,12 @@ struct handshake_rule {
 	struct answer	 refused;	/* 403 unless the file says otherwise */
 };
 
-struct answer_rule {
+struct provider_answer {
 	bool		 set;
 	struct answer	 answer;
 };
+
+#define BODY_ANY	BODY_OTHER	/* in provider.bodies: forbids none */
 
 /* --- the whole ------------------------------------------------------------ */
 
@@ -162,24 +163,24 @@ struct provider {
 	size_t		 nmethods;
 	struct str	*handshake_methods;	/* of handshakes that name one */
 	size_t		 nhandshake_methods;
-	unsigned	 bodies;	/* enum body_kind; BODY_OTHER in it: any */
+	unsigned	 bodies;	/* enum body_kind, or BODY_ANY */
 	bool		 any_type;	/* the Content-Type is not looked at */
 	bool		 empty;		/* an empty body is well-formed */
 	uint64_t	 max_body;	/* bytes; 0: not said */
 
 	struct signature *signatures;	/* alternatives, in order */
 	size_t		 nsignatures;
-	struct time_rule time;
 	struct event_rule event;
 	struct handshake_rule *handshakes;
 	size_t		 nhandshakes;
-	struct answer_rule accepted, refused, malformed;
+	struct provider_answer accepted, refused, malformed;
 
 	int64_t		 deadline;	/* ms that the provider waits; 0: not said */
 	struct str	 retries;	/* as written */
 	uint32_t	 remember;	/* seconds: 7 days or its retries */
 	unsigned	 asks;		/* 1 << enum hook_param: must be given */
-	bool		 needs_secret;	/* a public key alone is not enough */
+	bool		 wants_secret;	/* an alternative that a secret proves ... */
+	bool		 wants_public_key;	/* ... or a public key: one is enough */
 
 	struct arena	*arena;		/* all the above lives here */
 };
