@@ -1,0 +1,202 @@
+/*
+ * link.c - the worker's end of the wall to the courier.  See link.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "link.h"
+
+struct link {
+	char		*path;
+	struct wire	*wire;		/* NULL while it is down */
+	struct buf	 out;		/* one message being written */
+	int64_t		 retry_at;	/* steady ms */
+	unsigned	 serial;
+};
+
+struct link *
+link_new(struct str path)
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->path = strndup(path.p, path.n);
+	l->out = BUF(WIRE_MAX);
+	if (l->path == NULL) {
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+static void
+down(struct link *l)
+{
+	wire_free(l->wire);
+	l->wire = NULL;
+}
+
+void
+link_free(struct link *l)
+{
+	if (l == NULL)
+		return;
+	down(l);
+	buf_free(&l->out);
+	free(l->path);
+	free(l);
+}
+
+int
+link_fd(const struct link *l)
+{
+	return l->wire == NULL ? -1 : wire_fd(l->wire);
+}
+
+unsigned
+link_serial(const struct link *l)
+{
+	return l->serial;
+}
+
+int64_t
+link_retry_at(const struct link *l)
+{
+	return l->retry_at;
+}
+
+bool
+link_up(struct link *l, int64_t now)
+{
+	struct err e;
+	int fd;
+
+	if (l->wire != NULL)
+		return true;
+	if (now < l->retry_at)
+		return false;
+	l->retry_at = now + LINK_RETRY_MS;
+	if ((fd = os_connect_unix(l->path, &e)) == -1)
+		return false;
+	if ((l->wire = wire_new(fd, DOOR_WORKER, LINK_OUT_LIMIT)) == NULL) {
+		close(fd);
+		return false;
+	}
+	l->serial++;
+	buf_reset(&l->out);
+	put_u8(&l->out, ROLE_WORKER);
+	put_u32(&l->out, (uint32_t)getpid());
+	put_str(&l->out, STR("hooklatch.fcgi " VERSION));
+	if (wire_send(l->wire, WIRE_HELLO, buf_str(&l->out), -1) == -1) {
+		down(l);
+		return false;
+	}
+	return true;
+}
+
+static int
+put(struct link *l, enum wire_type type, uint64_t ticket,
+    const struct event *event)
+{
+	if (l->wire == NULL)
+		return -1;
+	buf_reset(&l->out);
+	put_u64(&l->out, ticket);
+	if (event != NULL)
+		put_event(&l->out, event);
+	if (!buf_ok(&l->out))
+		return -1;
+	return wire_send(l->wire, type, buf_str(&l->out),
+	    event == NULL ? -1 : event->body_fd);
+}
+
+int
+link_put(struct link *l, uint64_t ticket, const struct event *event)
+{
+	return put(l, WIRE_EVENT, ticket, event);
+}
+
+int
+link_ask_health(struct link *l, uint64_t ticket)
+{
+	return put(l, WIRE_HEALTH, ticket, NULL);
+}
+
+int
+link_receive(struct link *l)
+{
+	struct err e;
+
+	if (l->wire == NULL)
+		return -1;
+	if (wire_receive(l->wire, &e) == -1) {
+		down(l);
+		return -1;
+	}
+	return 0;
+}
+
+static bool
+read_reply(const struct wire_msg *m, struct reply *r)
+{
+	struct get g = GET(m->body);
+
+	memset(r, 0, sizeof(*r));
+	r->ticket = get_u64(&g);
+	if (m->type == WIRE_STORED) {
+		r->stored = true;
+		get_stored(&g, &r->as);
+	} else {
+		r->why = (enum wire_refusal)get_u8(&g);
+		r->text = get_str(&g);
+	}
+	return get_done(&g);
+}
+
+int
+link_next(struct link *l, struct reply *r)
+{
+	struct wire_msg m;
+	struct err e;
+	int got;
+
+	for (;;) {
+		if (l->wire == NULL)
+			return -1;
+		if ((got = wire_next(l->wire, &m, &e)) == 0)
+			return 0;
+		if (got == 1 && m.fd != -1)
+			close(m.fd);
+		if (got == 1 && m.type == WIRE_WELCOME)
+			continue;	/* each refusal says why by itself */
+		if (got == 1 &&
+		    (m.type == WIRE_STORED || m.type == WIRE_REFUSED) &&
+		    read_reply(&m, r))
+			return 1;
+		down(l);
+		return -1;
+	}
+}
+
+int
+link_flush(struct link *l)
+{
+	struct err e;
+
+	if (l->wire == NULL)
+		return -1;
+	if (wire_flush(l->wire, &e) == -1) {
+		down(l);
+		return -1;
+	}
+	return 0;
+}
+
+bool
+link_waiting(const struct link *l)
+{
+	return l->wire != NULL && wire_waiting(l->wire);
+}

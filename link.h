@@ -1,0 +1,51 @@
+/*
+ * link.h - the worker's end of the wall to the courier.
+ *
+ * One connection, kept.  When the courier is away nothing waits for it: a put
+ * fails at once, and the link tries to connect again at most every
+ * LINK_RETRY_MS.  Who was waiting for an answer when the connection ended is the
+ * handler's to know (handler.c sends those once more).
+ */
+#ifndef LINK_H
+#define LINK_H
+
+#include "event.h"
+#include "wire.h"
+
+#define LINK_RETRY_MS	20
+#define LINK_OUT_LIMIT	(48u * 1024 * 1024)
+
+struct link;
+
+struct reply {
+	uint64_t	 ticket;
+	bool		 stored;	/* else refused */
+	struct stored	 as;		/* when stored */
+	enum wire_refusal why;		/* when refused */
+	struct str	 text;		/* the courier's sentence, for our log;
+					 * until the next link_next() */
+};
+
+/* path: of the courier's socket.  Connects later, by link_up(). */
+struct link	*link_new(struct str path);
+void		 link_free(struct link *);
+
+int		 link_fd(const struct link *);		/* -1 while it is down */
+unsigned	 link_serial(const struct link *);	/* of the connection */
+/* Connects when it is down and the time has come.  now in steady ms. */
+bool		 link_up(struct link *, int64_t now);
+/* When link_up() is worth calling again, in steady ms. */
+int64_t		 link_retry_at(const struct link *);
+
+/* -1: it cannot be taken now (down, or too much waits to be sent). */
+int		 link_put(struct link *, uint64_t ticket, const struct event *);
+int		 link_ask_health(struct link *, uint64_t ticket);
+
+/* 0, or -1: the connection has ended and the link is down. */
+int		 link_receive(struct link *);
+/* 1: *r is the next reply, 0: none, -1: the connection has ended. */
+int		 link_next(struct link *, struct reply *r);
+int		 link_flush(struct link *);
+bool		 link_waiting(const struct link *);
+
+#endif
