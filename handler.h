@@ -1,53 +1,130 @@
 /*
  * handler.h - the road of a request, after it was read and before it is answered.
  *
- * handler_decide() judges: request and routes in, decision out.  No clock, no
- * socket, no randomness: all of it is given.  handler_take() is the one place
- * that acts on a decision: it answers at once, or parks the request and hands
- * its event to the courier.
+ * handler_decide() judges: a request and a setting in, a decision out.  No clock,
+ * no socket, no randomness: all of it is given.  handler_take() is the one place
+ * that acts on a decision: it answers at once, or parks the request and hands its
+ * event on.
+ *
+ *   taken --answer--> answered
+ *     |  store: event to the courier (or the line to the master)
+ *     v
+ *   parked --stored--> answered 2xx      (1) a 2xx only after STORED for its
+ *     |  |---refused-> answered 503          ticket: promise 1
+ *     |  '---deadline-> answered 503     (2) what is stored later is kept, and
+ *     |                                      the provider's retry is a repeat
+ *     '-- courier gone: sent again, once, with the same id
  */
 #ifndef HANDLER_H
 #define HANDLER_H
 
 #include "answer.h"
 #include "auth.h"
-#include "wire.h"
+#include "base/log.h"
+#include "event.h"
 #include "handshake.h"
+#include "link.h"
+
+/* --- deciding --------------------------------------------------------------- */
+
+/*
+ * What a worker judges by; a reload makes a new one.  Parked requests keep the
+ * one they were judged by, so it is counted.
+ */
+struct setting {
+	struct bundle	*bundle;
+	struct conf	*conf;
+	struct routes	*routes;
+	uint64_t	 generation;
+	unsigned	 users;
+};
+
+/* From a bundle, which it takes over.  NULL and a sentence. */
+struct setting	*setting_new(struct bundle *, const char *conf_name,
+		    uint64_t generation, struct err *);
+struct setting	*setting_use(struct setting *);
+void		 setting_drop(struct setting *);	/* takes NULL */
 
 enum action {
 	ACT_ANSWER,		/* say it now */
-	ACT_STORE,		/* commit first, then say it */
+	ACT_STORE,		/* keep the event first, then say it */
 	ACT_HEALTH,		/* ask whether an event could be taken now */
 };
 
 struct decision {
 	enum action	 action;
 	const struct route *route;	/* NULL: no such hook */
-	struct answer	 answer;	/* now, or once the event is stored */
+	struct answer	 answer;	/* now, or once the event is kept */
 	struct verdict	 verdict;
 	const char	*reason;	/* a word for the log: "no-hook" */
-	struct event	 event;		/* for ACT_STORE; also set for the log */
-};
-
-struct handler_limits {
-	struct json_limits json;
-	struct str	 health;
-	bool		 keeps;		/* there is an inbox */
+	struct event	 event;		/* for ACT_STORE */
 };
 
 /*
  * The status contract, in its order (DESIGN.md).  now in ms since 1970; dice: 10
  * random bytes for the event's id.
  */
-struct decision	handler_decide(const struct routes *,
-		    const struct handler_limits *, struct request *q,
+struct decision	handler_decide(const struct setting *, struct request *q,
 		    int64_t now, const unsigned char dice[10]);
 
-/* The answer after the inbox has spoken. */
+/* The answer once the inbox has spoken; extra lines live in the arena. */
 struct answer	handler_stored(const struct decision *, const struct stored *,
 		    struct arena *);
 struct answer	handler_refused(const struct decision *, enum wire_refusal);
-/* 503 with Retry-After. */
-struct answer	handler_later(void);
+struct answer	handler_later(void);		/* 503 with Retry-After */
+
+/* --- acting ------------------------------------------------------------------ */
+
+/* A request on the road: from whole frame to answer. */
+struct flight {
+	struct request	 request;
+	struct arena	*arena;
+	void		*owner;		/* the caller's: a connection */
+
+	/* handler.c's own */
+	struct setting	*setting;
+	struct decision	 decision;
+	int64_t		 began;		/* steady us */
+	int64_t		 deadline;	/* steady ms */
+	uint64_t	 ticket;
+	bool		 parked;
+	enum { SENT_NEVER, SENT_ONCE, SENT_LOST, SENT_TWICE } sent;
+};
+
+struct handler_ops {
+	/* Sends the answer; the flight is the caller's again after it. */
+	void	(*answer)(void *self, struct flight *, const struct answer *);
+	/*
+	 * "stdout:": one whole line with its newline.  1: written, 0: it will be
+	 * said by handler_written(), -1: it cannot be.
+	 */
+	int	(*line)(void *self, uint64_t ticket, struct str line);
+	void	*self;
+};
+
+struct handler;
+
+/* log may be NULL.  in_flight: parked requests at most. */
+struct handler	*handler_new(struct setting *, const struct handler_ops *,
+		    struct log *, size_t in_flight, struct err *);
+void		 handler_free(struct handler *);
+void		 handler_swap(struct handler *, struct setting *);
+struct setting	*handler_setting(struct handler *);
+
+void		 handler_take(struct handler *, struct flight *);
+/* The owner is gone: nobody will read the answer.  The event goes its way. */
+void		 handler_forget(struct handler *, struct flight *);
+void		 handler_written(struct handler *, uint64_t ticket, bool ok);
+
+int		 handler_link_fd(const struct handler *);	/* -1: none */
+/* Another number for each connection: a descriptor's number can come again. */
+unsigned	 handler_link_serial(const struct handler *);
+bool		 handler_link_waiting(const struct handler *);
+void		 handler_link_ready(struct handler *);	/* its fd is ready */
+/* Sends what the last round of requests has put together. */
+void		 handler_flush(struct handler *);
+/* Deadlines, and the courier's return.  When to call again, in steady ms. */
+int64_t		 handler_tick(struct handler *, int64_t now);
+size_t		 handler_parked(const struct handler *);
 
 #endif

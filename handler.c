@@ -1,0 +1,867 @@
+/*
+ * handler.c - decide (pure), then act.  See handler.h.
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/os.h"
+#include "base/when.h"
+#include "handler.h"
+#include "provider.h"
+
+#define RETRY_AFTER	"Retry-After: 5\r\n"
+#define TRACE_MAX	128
+
+/* --- the setting ------------------------------------------------------------ */
+
+struct setting *
+setting_new(struct bundle *bundle, const char *conf_name, uint64_t generation,
+    struct err *e)
+{
+	struct setting *s = calloc(1, sizeof(*s));
+	struct conf_place here = conf_here();
+
+	if (s == NULL) {
+		bundle_free(bundle);
+		err_set(e, ERR_OS, "no memory for a configuration");
+		return NULL;
+	}
+	s->bundle = bundle;
+	s->generation = generation;
+	s->users = 1;
+	s->conf = conf_read(bundle_get(bundle, STR("conf")), conf_name, e);
+	if (s->conf == NULL || conf_settle(s->conf, &here, NULL, e) == -1 ||
+	    (s->routes = routes_new(s->conf, bundle, e)) == NULL) {
+		setting_drop(s);
+		return NULL;
+	}
+	return s;
+}
+
+struct setting *
+setting_use(struct setting *s)
+{
+	s->users++;
+	return s;
+}
+
+void
+setting_drop(struct setting *s)
+{
+	if (s == NULL || --s->users > 0)
+		return;
+	routes_free(s->routes);
+	conf_free(s->conf);
+	bundle_free(s->bundle);
+	free(s);
+}
+
+/* --- deciding --------------------------------------------------------------- */
+
+static struct answer
+plain(int status, struct str extra)
+{
+	return (struct answer){ .status = status, .extra = extra };
+}
+
+static struct decision
+say(struct decision d, struct answer a, const char *reason)
+{
+	d.action = ACT_ANSWER;
+	d.answer = a;
+	d.reason = reason;
+	return d;
+}
+
+struct answer
+handler_later(void)
+{
+	return plain(503, STR(RETRY_AFTER));
+}
+
+static bool
+listed(const struct str *words, size_t n, struct str word)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(words[i], word))
+			return true;
+	return false;
+}
+
+/* HEAD asks what GET asks (RFC 9110, section 9.3.2). */
+static struct str
+method_asked(const struct request *q)
+{
+	return str_eq(q->method, STR("HEAD")) ? STR("GET") : q->method;
+}
+
+/* Methods that bring events: the hook's own, or its provider's. */
+static bool
+method_for_events(const struct route *r, struct str method)
+{
+	if (r->hook->nmethods > 0)
+		return listed(r->hook->methods, r->hook->nmethods, method);
+	return listed(r->provider->methods, r->provider->nmethods, method);
+}
+
+static bool
+method_for_handshakes(const struct route *r, struct str method)
+{
+	return listed(r->provider->handshake_methods,
+	    r->provider->nhandshake_methods, method);
+}
+
+static struct answer
+method_not_allowed(const struct route *r, struct arena *a)
+{
+	const struct provider *p = r->provider;
+	const struct str *own = r->hook->nmethods > 0 ? r->hook->methods :
+	    p->methods;
+	size_t n = r->hook->nmethods > 0 ? r->hook->nmethods : p->nmethods;
+	struct str allow = STR("Allow: "), sep = STR("");
+
+	for (size_t i = 0; i < n; i++) {
+		allow = arena_printf(a, "%.*s%.*s%.*s", STR_ARG(allow),
+		    STR_ARG(sep), STR_ARG(own[i]));
+		sep = STR(", ");
+	}
+	for (size_t i = 0; i < p->nhandshake_methods; i++)
+		if (!listed(own, n, p->handshake_methods[i]))
+			allow = arena_printf(a, "%.*s, %.*s", STR_ARG(allow),
+			    STR_ARG(p->handshake_methods[i]));
+	return plain(405, arena_printf(a, "%.*s\r\n", STR_ARG(allow)));
+}
+
+/* An address as 16 bytes, IPv4 mapped into IPv6 (RFC 4291, section 2.5.5.2). */
+static bool
+address(struct str text, unsigned char out[16])
+{
+	char s[INET6_ADDRSTRLEN];
+
+	if (text.n == 0 || text.n >= sizeof(s))
+		return false;
+	memcpy(s, text.p, text.n);
+	s[text.n] = '\0';
+	if (inet_pton(AF_INET6, s, out) == 1)
+		return true;
+	memset(out, 0, 10);
+	out[10] = out[11] = 0xff;
+	return inet_pton(AF_INET, s, out + 12) == 1;
+}
+
+static bool
+within(const struct cidr *c, const unsigned char addr[16])
+{
+	unsigned whole = c->bits / 8, left = c->bits % 8;
+	unsigned char mask;
+
+	if (memcmp(c->addr, addr, whole) != 0)
+		return false;
+	if (left == 0)
+		return true;
+	mask = (unsigned char)(0xff << (8 - left));
+	return ((c->addr[whole] ^ addr[whole]) & mask) == 0;
+}
+
+static bool
+may_come_from(const struct hook *h, const struct request *q)
+{
+	unsigned char addr[16];
+
+	if (h->nfrom == 0)
+		return true;
+	if (!address(q->remote, addr))
+		return false;
+	for (size_t i = 0; i < h->nfrom; i++)
+		if (within(&h->from[i], addr))
+			return true;
+	return false;
+}
+
+/* A fingerprint without the colons that some web servers put between bytes. */
+static bool
+same_fingerprint(struct str a, struct str b)
+{
+	size_t i = 0, j = 0;
+
+	for (;;) {
+		while (i < a.n && a.p[i] == ':')
+			i++;
+		while (j < b.n && b.p[j] == ':')
+			j++;
+		if (i == a.n || j == b.n)
+			return i == a.n && j == b.n;
+		if (!str_eq_nocase(str_head(str_skip(a, i), 1),
+		    str_head(str_skip(b, j), 1)))
+			return false;
+		i++, j++;
+	}
+}
+
+static bool
+certificate_fits(const struct hook *h, const struct request *q)
+{
+	if (h->client_cert.n == 0)
+		return true;
+	if (!str_eq(q->tls_verify, STR("SUCCESS")))
+		return false;
+	return str_eq(h->client_cert, STR("verified")) ||
+	    same_fingerprint(h->client_cert, q->tls_fingerprint);
+}
+
+static struct answer
+or_default(const struct provider_answer *said, int status)
+{
+	return said->set ? said->answer : plain(status, STR_NONE);
+}
+
+static struct answer
+refused(const struct provider *p)
+{
+	return or_default(&p->refused, 401);
+}
+
+/* The kind that the body has to be, or 0 when its Content-Type is forbidden. */
+static enum body_kind
+kind_wanted(const struct provider *p, const struct request *q)
+{
+	enum body_kind said = request_body_kind(q);
+
+	if (p->any_type)
+		return p->bodies;		/* the one kind it sends */
+	if (p->bodies == 0 || (p->bodies & BODY_ANY) != 0)
+		return said;
+	if (q->content_type.n == 0)		/* nothing said, nothing wrong */
+		return (p->bodies & BODY_JSON) ? BODY_JSON : p->bodies;
+	return (enum body_kind)(p->bodies & said);
+}
+
+static bool
+well_formed(const struct provider *p, struct request *q, enum body_kind kind,
+    const struct conf *conf)
+{
+	struct json_limits limits = {
+		.depth = (unsigned)conf->max_depth,
+		.values = (size_t)conf->max_values,
+	};
+	struct pair *pairs;
+	size_t n;
+
+	if (q->body.n == 0)
+		return p->empty || (kind & (BODY_JSON | BODY_MULTIPART)) == 0;
+	if (kind & BODY_JSON)
+		return json_scan(q->body, limits, NULL) == JSON_OK;
+	if (kind & (BODY_FORM | BODY_MULTIPART))
+		return request_fields(q, &pairs, &n) == 0;
+	return true;
+}
+
+static struct str
+trace_of(const struct request *q)
+{
+	struct str t = request_header(q, STR("traceparent"), NULL);
+
+	if (t.p == NULL)
+		t = request_header(q, STR("x-cloud-trace-context"), NULL);
+	return t.n <= TRACE_MAX && str_printable(t) ? t : STR_NONE;
+}
+
+static struct event
+event_of(const struct route *r, struct request *q, const struct verdict *v,
+    int64_t now, const unsigned char dice[10])
+{
+	const struct provider *p = r->provider;
+	struct event e = {
+		.received_at = now,
+		.hook = r->hook->path,
+		.provider = r->hook->provider,
+		.event_id = auth_event_id(r, q),
+		.event_type = auth_event_type(r, q),
+		.method = q->method,
+		.target = auth_stored_target(r, q, v),
+		.remote = q->remote,
+		.headers = auth_stored_headers(r, q, v),
+		.body = q->body,
+		.body_fd = q->body_fd,
+		.size = q->body.n,
+		.scheme = str_of(v->scheme),
+		.secret = v->secret,
+		.signed_at = v->signed_at,
+		.signed_bytes = v->signed_bytes,
+		.proven = p->event_proven,
+		.refuse_replay = r->hook->refuse_replay,
+		.remember = p->remember,
+		.merge = p->merge,
+		.request_id = q->request_id,
+		.trace = trace_of(q),
+	};
+
+	event_mint(e.id, now, dice);
+	memcpy(e.digest, v->digest, sizeof(e.digest));
+	return e;
+}
+
+static bool
+is_health(const struct setting *s, const struct request *q)
+{
+	return s->conf->health.n > 0 && q->hook.p == NULL &&
+	    str_eq(q->path, s->conf->health) &&
+	    routes_find(s->routes, q->path) == NULL;
+}
+
+struct decision
+handler_decide(const struct setting *s, struct request *q, int64_t now,
+    const unsigned char dice[10])
+{
+	struct decision d = { .action = ACT_ANSWER, .verdict.alternative = -1 };
+	const struct route *r;
+	const struct provider *p;
+	struct handshake hs;
+	struct str method = method_asked(q);
+	enum body_kind kind;
+
+	if (q->fault == REQUEST_BAD)
+		return say(d, plain(400, STR_NONE), "bad-request");
+	if (is_health(s, q)) {
+		d.action = ACT_HEALTH;
+		d.answer = plain(200, STR_NONE);
+		d.reason = "health";
+		if (!str_eq(method, STR("GET")))
+			d = say(d, plain(405, STR("Allow: GET, HEAD\r\n")),
+			    "method");
+		return d;
+	}
+	r = d.route = routes_find(s->routes, q->hook.p ? q->hook : q->path);
+	if (r == NULL)
+		return say(d, plain(404, STR_NONE), "no-hook");
+	p = r->provider;
+	if (!method_for_events(r, method) && !method_for_handshakes(r, method))
+		return say(d, method_not_allowed(r, q->arena), "method");
+	if (q->fault == REQUEST_TOO_LARGE || q->body.n > r->max_body)
+		return say(d, plain(413, STR_NONE), "body-too-large");
+	if (q->fault == REQUEST_NO_ROOM)
+		return say(d, handler_later(), "worker-memory");
+	if (!may_come_from(r->hook, q))
+		return say(d, plain(403, STR_NONE), "address");
+	if (!certificate_fits(r->hook, q))
+		return say(d, plain(403, STR_NONE), "client-certificate");
+
+	hs = handshake_try(r, q, false);
+	if (hs.step == HANDSHAKE_ANSWER && !hs.store)
+		return say(d, hs.answer, "handshake");
+	if (hs.step == HANDSHAKE_REFUSE)
+		return say(d, hs.answer, hs.reason);
+	if (hs.step == HANDSHAKE_NONE && !method_for_events(r, method))
+		return say(d, method_not_allowed(r, q->arena), "method");
+
+	d.verdict = auth_verify(r, q, now);
+	if (d.verdict.code != VERDICT_GENUINE && d.verdict.code != VERDICT_OPEN)
+		return say(d, refused(p), d.verdict.reason);
+	if (hs.step == HANDSHAKE_VERIFY) {
+		hs = handshake_try(r, q, true);
+		if (hs.step == HANDSHAKE_REFUSE)
+			return say(d, hs.answer, hs.reason);
+		if (hs.step == HANDSHAKE_ANSWER && !hs.store)
+			return say(d, hs.answer, "handshake");
+	}
+
+	if ((kind = kind_wanted(p, q)) == 0)
+		return say(d, plain(415, STR_NONE), "content-type");
+	if (!well_formed(p, q, kind, s->conf))
+		return say(d, or_default(&p->malformed, 400), "malformed");
+
+	d.action = ACT_STORE;
+	d.event = event_of(r, q, &d.verdict, now, dice);
+	d.answer = hs.step == HANDSHAKE_ANSWER ? hs.answer :
+	    or_default(&p->accepted, 200);
+	d.reason = hs.step == HANDSHAKE_ANSWER ? "handshake" : "accepted";
+	if (d.event.headers.p == NULL || d.event.target.p == NULL)
+		return say(d, handler_later(), "worker-memory");
+	return d;
+}
+
+struct answer
+handler_stored(const struct decision *d, const struct stored *as,
+    struct arena *a)
+{
+	const struct hook *h;
+	struct str extra;
+	bool repeat = (as->flags & STORED_REPEAT) != 0;
+
+	if (d->action != ACT_STORE || d->route->hook->pass.n == 0)
+		return d->answer;
+	/*
+	 * 503 and not 200: nginx follows the redirect and the application's own
+	 * status goes back; any other front shows the 503, never a false 2xx.
+	 */
+	h = d->route->hook;
+	extra = arena_printf(a, RETRY_AFTER "X-Accel-Redirect: %.*s\r\n"
+	    "X-Hooklatch-Event: %s\r\nX-Hooklatch-Hook: %.*s\r\n"
+	    "X-Hooklatch-Provider: %.*s\r\nX-Hooklatch-Repeat: %d\r\n",
+	    STR_ARG(h->pass), as->id, STR_ARG(h->path), STR_ARG(h->provider),
+	    repeat);
+	return extra.p == NULL ? handler_later() : plain(503, extra);
+}
+
+struct answer
+handler_refused(const struct decision *d, enum wire_refusal why)
+{
+	switch (why) {
+	case REFUSED_REPLAY:
+		return refused(d->route->provider);
+	case REFUSED_TOO_LARGE:
+		return plain(413, STR_NONE);
+	default:
+		return handler_later();
+	}
+}
+
+/* --- acting ------------------------------------------------------------------ */
+
+struct handler {
+	struct setting	*setting;
+	struct handler_ops ops;
+	struct log	*log;
+	struct link	*link;		/* NULL without a courier */
+	struct flight	**slots;	/* parked, by ticket */
+	uint32_t	*serials;	/* a slot's, so that old replies miss */
+	uint32_t	*unused;	/* slots, a stack */
+	size_t		 nslots;
+	size_t		 nunused;
+	size_t		 lost;		/* parked when the courier went away */
+	int64_t		 next_deadline;	/* steady ms; the nearest, or sooner */
+	unsigned char	 dice[1280];
+	size_t		 ndice;
+};
+
+static int64_t
+steady_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void
+follow_inbox(struct handler *h)
+{
+	const struct conf *c = h->setting->conf;
+
+	if (c->inbox_kind == INBOX_SQLITE && h->link == NULL)
+		h->link = link_new(c->courier);
+}
+
+struct handler *
+handler_new(struct setting *s, const struct handler_ops *ops, struct log *log,
+    size_t in_flight, struct err *e)
+{
+	struct handler *h = calloc(1, sizeof(*h));
+
+	if (h == NULL)
+		goto no_memory;
+	h->setting = s;
+	h->ops = *ops;
+	h->log = log;
+	h->nslots = h->nunused = in_flight;
+	h->next_deadline = INT64_MAX;
+	h->slots = calloc(in_flight, sizeof(h->slots[0]));
+	h->serials = calloc(in_flight, sizeof(h->serials[0]));
+	h->unused = calloc(in_flight, sizeof(h->unused[0]));
+	if (h->slots == NULL || h->serials == NULL || h->unused == NULL)
+		goto no_memory;
+	for (size_t i = 0; i < in_flight; i++)
+		h->unused[i] = (uint32_t)(in_flight - 1 - i);
+	follow_inbox(h);
+	return h;
+no_memory:
+	err_set(e, ERR_OS, "no memory for %zu requests in flight", in_flight);
+	handler_free(h);
+	return NULL;
+}
+
+void
+handler_free(struct handler *h)
+{
+	if (h == NULL)
+		return;
+	link_free(h->link);
+	setting_drop(h->setting);
+	free(h->slots);
+	free(h->serials);
+	free(h->unused);
+	free(h);
+}
+
+void
+handler_swap(struct handler *h, struct setting *s)
+{
+	bool moved = !str_eq(h->setting->conf->courier, s->conf->courier) ||
+	    h->setting->conf->inbox_kind != s->conf->inbox_kind;
+
+	setting_drop(h->setting);
+	h->setting = s;
+	if (moved && handler_parked(h) == 0) {
+		link_free(h->link);
+		h->link = NULL;
+	}
+	follow_inbox(h);
+}
+
+struct setting *
+handler_setting(struct handler *h)
+{
+	return h->setting;
+}
+
+size_t
+handler_parked(const struct handler *h)
+{
+	return h->nslots - h->nunused;
+}
+
+static const unsigned char *
+dice(struct handler *h)
+{
+	if (h->ndice < 10) {
+		if (os_random(h->dice, sizeof(h->dice)) == -1)
+			return NULL;
+		h->ndice = sizeof(h->dice);
+	}
+	h->ndice -= 10;
+	return h->dice + h->ndice;
+}
+
+static void
+log_request(struct handler *h, const struct flight *f, int status)
+{
+	const struct decision *d = &f->decision;
+	const struct request *q = &f->request;
+	bool known = d->route != NULL;
+	struct str trace = trace_of(q);
+	struct line l;
+
+	if (h->log == NULL)
+		return;
+	line_begin(&l, h->log, status >= 500 ? LOG_WARN_ : LOG_INFO_,
+	    "request");
+	line_num(&l, "status", status);
+	/* A path that is no hook is anybody's text: only the hooks' are logged. */
+	if (known) {
+		line_str(&l, "hook", d->route->hook->path);
+		line_str(&l, "provider", d->route->hook->provider);
+		line_str(&l, "verdict",
+		    str_of(verdict_name(d->verdict.code)));
+	}
+	line_str(&l, "reason", str_of(d->reason));
+	if (d->verdict.secret.n > 0)
+		line_str(&l, "secret", d->verdict.secret);
+	if (d->action == ACT_STORE) {
+		line_str(&l, "id", str_of(d->event.id));
+		if (d->event.event_id.n > 0)
+			line_str(&l, "event_id", d->event.event_id);
+		if (d->event.event_type.n > 0)
+			line_str(&l, "event_type", d->event.event_type);
+	}
+	line_num(&l, "bytes", (int64_t)q->body.n);
+	line_num(&l, "ms", (steady_us() - f->began) / 1000);
+	if (q->request_id.n > 0)
+		line_str(&l, "request_id", q->request_id);
+	if (trace.n > 0)
+		line_str(&l, "trace", trace);
+	line_end(&l);
+}
+
+static void
+unpark(struct handler *h, struct flight *f)
+{
+	uint32_t slot = (uint32_t)f->ticket;
+
+	h->slots[slot] = NULL;
+	h->serials[slot]++;
+	h->unused[h->nunused++] = slot;
+	f->parked = false;
+}
+
+static void
+finish(struct handler *h, struct flight *f, const struct answer *a)
+{
+	struct setting *s = f->setting;
+
+	if (f->parked)
+		unpark(h, f);
+	log_request(h, f, a->status);
+	f->setting = NULL;
+	h->ops.answer(h->ops.self, f, a);	/* f may be gone after this */
+	setting_drop(s);
+}
+
+static void
+finish_later(struct handler *h, struct flight *f, const char *reason)
+{
+	struct answer a = handler_later();
+
+	f->decision.reason = reason;
+	finish(h, f, &a);
+}
+
+static void
+finish_stored(struct handler *h, struct flight *f, const struct stored *as)
+{
+	struct answer a = handler_stored(&f->decision, as, f->arena);
+
+	if (as->flags & STORED_REPEAT)
+		f->decision.reason = "repeat";
+	if (as->flags & STORED_OTHER_BODY)
+		f->decision.reason = "same-id-other-bytes";
+	else if (as->flags & STORED_OTHER_ID)
+		f->decision.reason = "same-bytes-other-id";
+	finish(h, f, &a);
+}
+
+static bool
+park(struct handler *h, struct flight *f)
+{
+	uint32_t slot;
+	int64_t wait;
+
+	if (h->nunused == 0)
+		return false;
+	slot = h->unused[--h->nunused];
+	h->slots[slot] = f;
+	f->ticket = (uint64_t)h->serials[slot] << 32 | slot;
+	f->parked = true;
+	wait = f->decision.route != NULL ? f->decision.route->deadline :
+	    f->setting->conf->max_deadline;
+	f->deadline = f->began / 1000 + wait;
+	if (f->deadline < h->next_deadline)
+		h->next_deadline = f->deadline;
+	return true;
+}
+
+static struct flight *
+parked(struct handler *h, uint64_t ticket)
+{
+	uint32_t slot = (uint32_t)ticket;
+
+	if (slot >= h->nslots || h->slots[slot] == NULL ||
+	    h->slots[slot]->ticket != ticket)
+		return NULL;		/* answered already, at its deadline */
+	return h->slots[slot];
+}
+
+static void
+hand_over_line(struct handler *h, struct flight *f)
+{
+	struct stored as = { .flags = 0 };
+	struct buf line = BUF(f->request.body.n * 2 + 512 * 1024);
+	int done;
+
+	memcpy(as.id, f->decision.event.id, sizeof(as.id));
+	event_json(&line, &f->decision.event, &as, 0, true);
+	buf_putc(&line, '\n');
+	done = !buf_ok(&line) ? -1 :
+	    h->ops.line(h->ops.self, f->ticket, buf_str(&line));
+	buf_free(&line);
+	if (done == 1)
+		finish_stored(h, f, &as);
+	else if (done == -1)
+		finish_later(h, f, "stdout-failed");
+}
+
+static int
+hand_over(struct handler *h, struct flight *f)
+{
+	if (!link_up(h->link, when_steady()))
+		return -1;
+	if (f->decision.action == ACT_HEALTH)
+		return link_ask_health(h->link, f->ticket);
+	return link_put(h->link, f->ticket, &f->decision.event);
+}
+
+void
+handler_take(struct handler *h, struct flight *f)
+{
+	struct stored as = { .flags = 0 };
+	const unsigned char *d = dice(h);
+	enum inbox_kind inbox = h->setting->conf->inbox_kind;
+
+	f->began = steady_us();
+	f->parked = false;
+	f->sent = SENT_NEVER;
+	f->setting = setting_use(h->setting);
+	if (d == NULL) {
+		memset(&f->decision, 0, sizeof(f->decision));
+		finish_later(h, f, "no-randomness");
+		return;
+	}
+	f->decision = handler_decide(f->setting, &f->request, when_now(), d);
+	if (f->decision.action == ACT_ANSWER) {
+		finish(h, f, &f->decision.answer);
+		return;
+	}
+	memcpy(as.id, f->decision.event.id, sizeof(as.id));
+	if (inbox == INBOX_NONE ||
+	    (inbox == INBOX_STDOUT && f->decision.action == ACT_HEALTH)) {
+		finish_stored(h, f, &as);
+	} else if (!park(h, f)) {
+		finish_later(h, f, "in-flight-limit");
+	} else if (inbox == INBOX_STDOUT) {
+		hand_over_line(h, f);
+	} else if (hand_over(h, f) == -1) {
+		finish_later(h, f, "courier-away");
+	} else {
+		f->sent = SENT_ONCE;
+	}
+}
+
+void
+handler_forget(struct handler *h, struct flight *f)
+{
+	if (f->parked)
+		unpark(h, f);
+	setting_drop(f->setting);
+	f->setting = NULL;
+}
+
+void
+handler_written(struct handler *h, uint64_t ticket, bool ok)
+{
+	struct flight *f = parked(h, ticket);
+	struct stored as = { .flags = 0 };
+
+	if (f == NULL)
+		return;
+	memcpy(as.id, f->decision.event.id, sizeof(as.id));
+	if (ok)
+		finish_stored(h, f, &as);
+	else
+		finish_later(h, f, "stdout-failed");
+}
+
+int
+handler_link_fd(const struct handler *h)
+{
+	return h->link == NULL ? -1 : link_fd(h->link);
+}
+
+bool
+handler_link_waiting(const struct handler *h)
+{
+	return h->link != NULL && link_waiting(h->link);
+}
+
+/*
+ * The courier is gone.  What it had may be committed or not; the same ids sent
+ * again make it exact.  A second loss is not tried: the provider will.
+ */
+static void
+link_lost(struct handler *h)
+{
+	h->lost = 0;
+	for (size_t i = 0; i < h->nslots; i++) {
+		struct flight *f = h->slots[i];
+
+		if (f == NULL || f->sent == SENT_NEVER)
+			continue;
+		if (f->sent == SENT_TWICE || f->decision.action == ACT_HEALTH) {
+			finish_later(h, f, "courier-away");
+		} else {
+			f->sent = SENT_LOST;
+			h->lost++;
+		}
+	}
+}
+
+static void
+send_again(struct handler *h)
+{
+	for (size_t i = 0; i < h->nslots && h->lost > 0; i++) {
+		struct flight *f = h->slots[i];
+
+		if (f == NULL || f->sent != SENT_LOST)
+			continue;
+		f->sent = SENT_TWICE;
+		if (hand_over(h, f) == -1)
+			finish_later(h, f, "courier-away");
+	}
+	h->lost = 0;
+}
+
+static void
+take_reply(struct handler *h, const struct reply *r)
+{
+	struct flight *f = parked(h, r->ticket);
+	struct answer a;
+
+	if (f == NULL)
+		return;
+	if (r->stored) {
+		finish_stored(h, f, &r->as);
+		return;
+	}
+	a = handler_refused(&f->decision, r->why);
+	f->decision.reason = r->why == REFUSED_REPLAY ? "replay" :
+	    r->why == REFUSED_SYNC ? "sync-failed" : "inbox-busy";
+	finish(h, f, &a);
+}
+
+unsigned
+handler_link_serial(const struct handler *h)
+{
+	return h->link == NULL ? 0 : link_serial(h->link);
+}
+
+void
+handler_link_ready(struct handler *h)
+{
+	struct reply r;
+	int got = -1;
+
+	if (link_receive(h->link) == 0)
+		while ((got = link_next(h->link, &r)) == 1)
+			take_reply(h, &r);
+	if (got == -1)
+		link_lost(h);
+	else
+		handler_flush(h);
+}
+
+void
+handler_flush(struct handler *h)
+{
+	if (h->link != NULL && link_waiting(h->link) &&
+	    link_flush(h->link) == -1)
+		link_lost(h);
+}
+
+int64_t
+handler_tick(struct handler *h, int64_t now)
+{
+	if (h->lost > 0 && link_up(h->link, now)) {
+		send_again(h);
+		handler_flush(h);
+	}
+	if (now >= h->next_deadline) {
+		h->next_deadline = INT64_MAX;
+		for (size_t i = 0; i < h->nslots; i++) {
+			struct flight *f = h->slots[i];
+
+			if (f == NULL)
+				continue;
+			if (now >= f->deadline)
+				finish_later(h, f, "out-of-time");
+			else if (f->deadline < h->next_deadline)
+				h->next_deadline = f->deadline;
+		}
+	}
+	if (h->lost > 0 && link_retry_at(h->link) < h->next_deadline)
+		return link_retry_at(h->link);
+	return h->next_deadline;
+}
