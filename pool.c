@@ -1,0 +1,526 @@
+/*
+ * pool.c - the master.  See pool.h.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "base/when.h"
+#include "pool.h"
+
+#define WIRE_OUT	(1024u * 1024)
+#define CHUNK		4096		/* PIPE_BUF: does not block after POLLOUT */
+#define DELAY_MIN	100		/* ms */
+#define DELAY_MAX	5000
+#define LIVED		5000		/* ms after which a death is no pattern */
+#define LINES_MAX	4096
+
+struct worker {
+	pid_t		 pid;		/* 0: to be started at start_at */
+	struct wire	*wire;
+	int64_t		 started;	/* steady ms */
+	int64_t		 start_at;
+	int64_t		 delay;
+	uint64_t	 generation;	/* it judges by */
+};
+
+/* A line for fd 1 that its worker waits for. */
+struct waiting {
+	struct waiting	*next;
+	unsigned	 worker;
+	pid_t		 pid;		/* the worker may be another by then */
+	uint64_t	 ticket;
+	char		*text;
+	size_t		 n;
+	size_t		 written;
+};
+
+struct master {
+	struct pool	*pool;
+	struct worker	 workers[POOL_WORKERS_MAX];
+	int		 signals;
+	uint64_t	 generation;
+	int64_t		 swap_by;	/* 0: no reload is under way */
+	int64_t		 stop_by;	/* 0: running */
+	struct waiting	*first, **last;
+	size_t		 nlines;
+	int		 stdout_fd;
+};
+
+struct setting *
+pool_read_setting(const char *conf_path, uint64_t generation, struct err *e)
+{
+	struct bundle *b = conf_gather(conf_path, true, e);
+
+	if (b == NULL)
+		return NULL;
+	return setting_new(b, conf_path == NULL ? "environment" : conf_path,
+	    generation, e);
+}
+
+/* --- workers ----------------------------------------------------------------- */
+
+static void
+forget_wires(struct master *m)
+{
+	for (unsigned i = 0; i < m->pool->workers; i++) {
+		wire_free(m->workers[i].wire);
+		m->workers[i].wire = NULL;
+	}
+	close(m->signals);
+	if (m->pool->lifeline != -1)
+		close(m->pool->lifeline);
+}
+
+static int
+worker_start(struct master *m, struct worker *w, struct err *e)
+{
+	sigset_t none;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+		return err_set(e, ERR_OS, "socketpair: %s", strerror(errno));
+	if ((w->pid = fork()) == -1) {
+		w->pid = 0;
+		close(pair[0]);
+		close(pair[1]);
+		return err_set(e, ERR_OS, "fork: %s", strerror(errno));
+	}
+	if (w->pid == 0) {
+		struct setting *s = m->pool->setting;
+		struct wire *wire;
+
+		forget_wires(m);
+		close(pair[0]);
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		if ((wire = wire_new(pair[1], DOOR_MASTER, WIRE_OUT)) == NULL)
+			_exit(ERR_OS);
+		_exit(m->pool->worker(s, m->pool->listener, wire,
+		    m->pool->log));
+	}
+	close(pair[1]);
+	w->wire = wire_new(pair[0], DOOR_MASTER, WIRE_OUT);
+	w->started = when_steady();
+	w->generation = m->generation;
+	return 0;
+}
+
+/* A worker has ended: when does the next one start? */
+static void
+worker_ended(struct master *m, struct worker *w, int status)
+{
+	int64_t now = when_steady();
+	bool told = m->stop_by != 0;
+
+	if (!told)
+		log_say(m->pool->log, LOG_WARN_, WIFSIGNALED(status) ?
+		    "worker %ld was ended by signal %d" :
+		    "worker %ld exited with status %d", (long)w->pid,
+		    WIFSIGNALED(status) ? WTERMSIG(status) :
+		    WEXITSTATUS(status));
+	wire_free(w->wire);
+	w->wire = NULL;
+	w->pid = 0;
+	if (now - w->started >= LIVED)
+		w->delay = 0;
+	w->start_at = now + w->delay;
+	w->delay = w->delay == 0 ? DELAY_MIN : w->delay * 2;
+	if (w->delay > DELAY_MAX)
+		w->delay = DELAY_MAX;
+}
+
+static void
+reap(struct master *m)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (unsigned i = 0; i < m->pool->workers; i++)
+			if (m->workers[i].pid == pid)
+				worker_ended(m, &m->workers[i], status);
+}
+
+static bool
+any_alive(const struct master *m)
+{
+	for (unsigned i = 0; i < m->pool->workers; i++)
+		if (m->workers[i].pid != 0)
+			return true;
+	return false;
+}
+
+/* --- reload ------------------------------------------------------------------ */
+
+static int
+send_bundle(struct master *m, struct worker *w, int fd)
+{
+	struct buf b = BUF(64);
+	struct err e;
+	int done;
+
+	put_u64(&b, m->generation);
+	done = wire_send(w->wire, WIRE_BUNDLE, buf_str(&b), fd);
+	buf_free(&b);
+	return done == -1 ? -1 : wire_flush(w->wire, &e);
+}
+
+/* Everything is read and proven before the first worker hears of it. */
+static void
+reload(struct master *m)
+{
+	struct setting *s;
+	struct buf bytes = BUF(64u * 1024 * 1024);
+	struct err e;
+	int fd = -1;
+
+	os_notify("RELOADING=1");
+	s = pool_read_setting(m->pool->conf_path, m->generation + 1, &e);
+	if (s != NULL) {
+		bundle_write(s->bundle, &bytes);
+		if (!buf_ok(&bytes))
+			err_set(&e, ERR_OS, "no memory for the new "
+			    "configuration");
+		else
+			fd = os_memfd("hooklatch-bundle", buf_str(&bytes), &e);
+	}
+	if (bytes.p != NULL)
+		explicit_bzero(bytes.p, bytes.cap);
+	buf_free(&bytes);
+	if (fd == -1) {
+		setting_drop(s);
+		log_say(m->pool->log, LOG_ERROR_, "reload refused, the old "
+		    "configuration stays: %s", e.text);
+		os_notify("READY=1");
+		return;
+	}
+	setting_drop(m->pool->setting);
+	m->pool->setting = s;
+	m->generation++;
+	m->swap_by = when_steady() + POOL_SWAP_MS;
+	for (unsigned i = 0; i < m->pool->workers; i++) {
+		struct worker *w = &m->workers[i];
+
+		if (w->pid != 0 && send_bundle(m, w, fd) == -1)
+			kill(w->pid, SIGKILL);
+	}
+	close(fd);
+}
+
+static void
+reload_done(struct master *m)
+{
+	for (unsigned i = 0; i < m->pool->workers; i++)
+		if (m->workers[i].pid != 0 &&
+		    m->workers[i].generation != m->generation)
+			return;
+	m->swap_by = 0;
+	log_say(m->pool->log, LOG_INFO_, "reloaded, generation %llu",
+	    (unsigned long long)m->generation);
+	os_notify("READY=1");
+}
+
+static void
+reload_overdue(struct master *m)
+{
+	for (unsigned i = 0; i < m->pool->workers; i++) {
+		struct worker *w = &m->workers[i];
+
+		if (w->pid == 0 || w->generation == m->generation)
+			continue;
+		log_say(m->pool->log, LOG_ERROR_, "worker %ld did not take the "
+		    "new configuration in time and is replaced", (long)w->pid);
+		kill(w->pid, SIGKILL);
+	}
+	m->swap_by = when_steady() + POOL_SWAP_MS;
+}
+
+/* --- lines for "stdout:" ------------------------------------------------------- */
+
+static void
+say_written(struct master *m, unsigned worker, pid_t pid, uint64_t ticket,
+    bool ok)
+{
+	struct worker *w = &m->workers[worker];
+	struct buf b = BUF(64);
+	struct err e;
+
+	if (w->pid != pid || w->wire == NULL)
+		return;
+	put_u64(&b, ticket);
+	put_u8(&b, ok);
+	if (wire_send(w->wire, WIRE_WRITTEN, buf_str(&b), -1) == 0)
+		wire_flush(w->wire, &e);
+	buf_free(&b);
+}
+
+static void
+line_end_waiting(struct master *m, bool ok)
+{
+	struct waiting *l = m->first;
+
+	if ((m->first = l->next) == NULL)
+		m->last = &m->first;
+	m->nlines--;
+	say_written(m, l->worker, l->pid, l->ticket, ok);
+	free(l->text);
+	free(l);
+}
+
+static void
+write_lines(struct master *m)
+{
+	struct pollfd p = { .fd = m->stdout_fd, .events = POLLOUT };
+
+	while (m->first != NULL) {
+		struct waiting *l = m->first;
+		size_t part = l->n - l->written;
+		ssize_t n;
+
+		if (poll(&p, 1, 0) != 1)
+			return;
+		n = write(m->stdout_fd, l->text + l->written,
+		    part > CHUNK ? CHUNK : part);
+		if (n == -1 && (errno == EINTR || errno == EAGAIN))
+			return;
+		if (n == -1)
+			line_end_waiting(m, false);
+		else if ((l->written += (size_t)n) == l->n)
+			line_end_waiting(m, true);
+	}
+}
+
+static void
+take_line(struct master *m, unsigned worker, uint64_t ticket, int fd)
+{
+	struct waiting *l = NULL;
+	struct err e;
+	uint64_t size;
+	void *text;
+
+	if (m->nlines >= LINES_MAX || os_memfd_sealed(fd, &size, &e) == -1 ||
+	    (l = calloc(1, sizeof(*l))) == NULL ||
+	    (l->text = malloc(size + 1)) == NULL)
+		goto refuse;
+	if ((text = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0)) ==
+	    MAP_FAILED)
+		goto refuse;
+	memcpy(l->text, text, size);
+	munmap(text, size);
+	l->n = size;
+	l->worker = worker;
+	l->pid = m->workers[worker].pid;
+	l->ticket = ticket;
+	*m->last = l;
+	m->last = &l->next;
+	m->nlines++;
+	return;
+refuse:
+	if (l != NULL)
+		free(l->text);
+	free(l);
+	say_written(m, worker, m->workers[worker].pid, ticket, false);
+}
+
+/* --- what workers say ----------------------------------------------------------- */
+
+static void
+take_message(struct master *m, unsigned i, const struct wire_msg *msg)
+{
+	struct worker *w = &m->workers[i];
+	struct get g = GET(msg->body);
+	uint64_t number = get_u64(&g);
+	bool ok = true;
+	struct str why;
+
+	if (msg->type == WIRE_SWAPPED) {
+		ok = get_u8(&g) != 0;
+		why = get_str(&g);
+		if (get_done(&g) && ok)
+			w->generation = number;
+		else
+			log_say(m->pool->log, LOG_ERROR_, "worker %ld could "
+			    "not swap: %.*s", (long)w->pid, STR_ARG(why));
+	} else if (msg->type == WIRE_LINE && msg->fd != -1) {
+		take_line(m, i, number, msg->fd);
+	} else {
+		ok = false;
+	}
+	if (msg->fd != -1)
+		close(msg->fd);
+	if (!ok)
+		kill(w->pid, SIGKILL);
+}
+
+static void
+hear(struct master *m, unsigned i)
+{
+	struct worker *w = &m->workers[i];
+	struct wire_msg msg;
+	struct err e;
+	int got = -1;
+
+	if (wire_receive(w->wire, &e) == 0)
+		while ((got = wire_next(w->wire, &msg, &e)) == 1)
+			take_message(m, i, &msg);
+	if (got == -1) {	/* it has ended, or should */
+		wire_free(w->wire);
+		w->wire = NULL;
+		kill(w->pid, SIGKILL);
+	}
+}
+
+/* --- the loop ------------------------------------------------------------------- */
+
+static void
+stop(struct master *m)
+{
+	struct err e;
+
+	if (m->stop_by != 0)
+		return;
+	m->stop_by = when_steady() + POOL_DRAIN_MS;
+	os_notify("STOPPING=1");
+	for (unsigned i = 0; i < m->pool->workers; i++) {
+		struct worker *w = &m->workers[i];
+
+		if (w->wire == NULL)
+			continue;
+		wire_send(w->wire, WIRE_DRAIN, STR(""), -1);
+		wire_flush(w->wire, &e);
+	}
+}
+
+static void
+take_signals(struct master *m)
+{
+	struct signalfd_siginfo s;
+
+	while (read(m->signals, &s, sizeof(s)) == sizeof(s)) {
+		if (s.ssi_signo == SIGCHLD)
+			reap(m);
+		else if (s.ssi_signo == SIGHUP && m->stop_by == 0)
+			reload(m);
+		else if (s.ssi_signo == SIGTERM || s.ssi_signo == SIGINT)
+			stop(m);
+	}
+}
+
+static int64_t
+soonest(int64_t a, int64_t b)
+{
+	return b != 0 && b < a ? b : a;
+}
+
+/* Starts what is due; says when to look again, in steady ms. */
+static int64_t
+attend(struct master *m, int64_t now)
+{
+	int64_t next = now + 60000;
+	struct err e;
+
+	for (unsigned i = 0; i < m->pool->workers; i++) {
+		struct worker *w = &m->workers[i];
+
+		if (w->pid != 0 || m->stop_by != 0)
+			continue;
+		if (now >= w->start_at && worker_start(m, w, &e) == -1) {
+			log_say(m->pool->log, LOG_ERROR_, "%s", e.text);
+			w->start_at = now + DELAY_MAX;
+		}
+		if (w->pid == 0)
+			next = soonest(next, w->start_at);
+	}
+	if (m->swap_by != 0)
+		reload_done(m);
+	if (m->swap_by != 0 && now >= m->swap_by)
+		reload_overdue(m);
+	if (m->stop_by != 0 && now >= m->stop_by)
+		for (unsigned i = 0; i < m->pool->workers; i++)
+			if (m->workers[i].pid != 0)
+				kill(m->workers[i].pid, SIGKILL);
+	return soonest(soonest(next, m->swap_by), m->stop_by);
+}
+
+static void
+wait_and_hear(struct master *m, int64_t until)
+{
+	struct pollfd p[POOL_WORKERS_MAX + 3];
+	unsigned whose[POOL_WORKERS_MAX + 3], n = 0, first;
+	int64_t left = until - when_steady();
+
+	p[n++] = (struct pollfd){ .fd = m->signals, .events = POLLIN };
+	p[n++] = (struct pollfd){ .fd = m->stop_by ? -1 : m->pool->lifeline,
+		.events = POLLIN };
+	p[n++] = (struct pollfd){ .fd = m->first ? m->stdout_fd : -1,
+		.events = POLLOUT };
+	first = n;
+	for (unsigned i = 0; i < m->pool->workers; i++)
+		if (m->workers[i].wire != NULL) {
+			whose[n] = i;
+			p[n++] = (struct pollfd){
+				.fd = wire_fd(m->workers[i].wire),
+				.events = POLLIN };
+		}
+	if (poll(p, n, left < 0 ? 0 : left > 60000 ? 60000 : (int)left) == -1)
+		return;
+	for (unsigned i = first; i < n; i++)
+		if (p[i].revents != 0)
+			hear(m, whose[i]);
+	if (p[0].revents != 0)
+		take_signals(m);
+	if (p[1].revents != 0)
+		stop(m);
+	write_lines(m);
+}
+
+int
+pool_run(struct pool *pool)
+{
+	struct master *m = calloc(1, sizeof(*m));
+	sigset_t set;
+
+	if (m == NULL)
+		return ERR_OS;
+	m->pool = pool;
+	m->last = &m->first;
+	m->stdout_fd = 1;
+	m->generation = pool->setting->generation;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	m->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (m->signals == -1) {
+		free(m);
+		return ERR_OS;
+	}
+	attend(m, when_steady());
+	log_say(pool->log, LOG_INFO_, "ready: %u workers, %zu hooks",
+	    pool->workers, routes_count(pool->setting->routes));
+	os_notify("READY=1");
+	do
+		wait_and_hear(m, attend(m, when_steady()));
+	while (m->stop_by == 0 || any_alive(m));
+	if (pool->unlink_path != NULL)
+		unlink(pool->unlink_path);
+	log_say(pool->log, LOG_INFO_, "stopped");
+	forget_wires(m);
+	setting_drop(pool->setting);
+	free(m);
+	return 0;
+}
