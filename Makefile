@@ -32,7 +32,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 BASE	= base/arena base/buf base/codec base/digest base/err base/json \
 	  base/log base/os base/str base/when
 WALL	= event wire bundle conf
-JUDGE	= request provider template route auth auth_mac auth_key auth_static \
+JUDGE	= request body provider template route auth auth_mac auth_key auth_static \
 	  handshake answer
 ROAD	= frame handler link pool fcgi_main
 COURIER	= courier/main courier/door courier/inbox courier/bodies \

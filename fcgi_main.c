@@ -1,0 +1,1218 @@
+/*
+ * fcgi_main.c - hooklatch.fcgi: main, and the worker's loop.
+ *
+ * The only file that includes libfcgi.  What libfcgi may see is decided here:
+ *
+ *   bytes --frame.c--> one whole request --libfcgi--> parameters and body
+ *                                                          |
+ *   bytes <--libfcgi-- answer <------- handler.c <---------'
+ *
+ * The worker frames first.  It peeks at what lies in a connection's socket; when
+ * a whole request is there (the normal case) libfcgi reads it from the socket,
+ * else what arrives is gathered in a memfd until it is whole, and libfcgi reads
+ * that.  So libfcgi never waits, never sees half a request, and never the next.
+ *
+ *   READING --whole--> PARKED --answer--> READING (kept) or closed
+ *      |  |               |
+ *      |  '-- read_timeout, broken: closed
+ *      '-- nothing yet    '-- the web server hung up: the event goes its way
+ *
+ * Source for what libfcgi does: libfcgi 2.4.2, fcgiapp.c and os_unix.c.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NO_FCGI_DEFINES
+#include <fcgiapp.h>
+
+#include "base/os.h"
+#include "base/when.h"
+#include "body.h"
+#include "frame.h"
+#include "handler.h"
+#include "pool.h"
+
+#define SCRATCH		(256u * 1024)	/* one look at a socket */
+#define ROUND_MAX	(1024u * 1024)	/* bytes of one connection per round */
+#define ACCEPT_MAX	16		/* connections per round */
+#define EVENTS_MAX	256
+#define ARENA_MAX	(8u * 1024 * 1024)	/* of one request, body apart */
+#define ARENAS_KEPT	64
+#define CONNS_MAX	16384
+#define FDS_SPARE	64
+#define BACKLOG		4096
+#define PAUSE_MS	100		/* when accept has no descriptors */
+#define DRAIN_MS	7000
+
+/* --- the worker and its connections ---------------------------------------- */
+
+enum kind { ON_LISTENER, ON_LINK, ON_MASTER, ON_SIGNALS, ON_CONN };
+
+struct conn {
+	enum kind	 kind;		/* ON_CONN: epoll gives us this back */
+	int		 fd;
+	enum { READING, PARKED, CLOSED } state;
+	struct frame	 frame;
+	int		 gather;	/* memfd of a request in pieces, or -1 */
+	uint64_t	 gathered;	/* bytes in it */
+	uint64_t	 held;		/* bytes of the body being judged */
+	int64_t		 began;		/* steady ms: its first piece came */
+	enum request_fault fault;	/* the body is thrown away, and why */
+	FCGX_Request	 fcgi;
+	struct flight	 flight;
+	struct conn	*prev, *next;	/* of all */
+	struct conn	*older, *newer;	/* of those in pieces, oldest first */
+};
+
+struct worker {
+	struct handler	*handler;
+	struct log	*log;
+	struct wire	*master;	/* NULL: no master */
+	int		 listener;
+	int		 signals;
+	int		 epoll;
+	enum kind	 kinds[ON_CONN];	/* what epoll points to */
+	bool		 listening;
+	int64_t		 listen_at;	/* steady ms: accept again */
+	bool		 draining;
+	int64_t		 drain_by;
+	unsigned	 link_serial;	/* of what epoll watches */
+	bool		 link_out;
+	uint64_t	 memory;	/* bytes gathered and held */
+	size_t		 nconns, conns_max;
+	struct conn	*conns;
+	struct conn	*oldest, *newest;
+	struct conn	*dead;		/* freed after the round */
+	struct arena	*arenas[ARENAS_KEPT];
+	size_t		 narenas;
+	char		 scratch[SCRATCH];
+};
+
+static const struct conf *
+conf_of(struct worker *w)
+{
+	return handler_setting(w->handler)->conf;
+}
+
+static struct arena *
+arena_take(struct worker *w)
+{
+	return w->narenas > 0 ? w->arenas[--w->narenas] : arena_new(ARENA_MAX);
+}
+
+static void
+arena_return(struct worker *w, struct arena *a)
+{
+	if (a == NULL)
+		return;
+	if (w->narenas == ARENAS_KEPT) {
+		arena_free(a);
+		return;
+	}
+	arena_reset(a);
+	w->arenas[w->narenas++] = a;
+}
+
+static void
+watch(struct worker *w, int fd, uint32_t events, void *what)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = what };
+
+	if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &ev) == -1)
+		log_say(w->log, LOG_ERROR_, "epoll: %s", strerror(errno));
+}
+
+static void
+listen_set(struct worker *w, bool on)
+{
+	if (w->listening == on)
+		return;
+	w->listening = on;
+	if (on)
+		watch(w, w->listener, EPOLLIN | EPOLLEXCLUSIVE,
+		    &w->kinds[ON_LISTENER]);
+	else
+		epoll_ctl(w->epoll, EPOLL_CTL_DEL, w->listener, NULL);
+}
+
+/* --- requests in pieces ------------------------------------------------------ */
+
+static void
+pieces_end(struct worker *w, struct conn *c)
+{
+	if (c->gather == -1)
+		return;
+	close(c->gather);
+	c->gather = -1;
+	w->memory -= c->gathered;
+	c->gathered = 0;
+	if (c->older != NULL)
+		c->older->newer = c->newer;
+	else
+		w->oldest = c->newer;
+	if (c->newer != NULL)
+		c->newer->older = c->older;
+	else
+		w->newest = c->older;
+	c->older = c->newer = NULL;
+}
+
+static bool
+pieces_begin(struct worker *w, struct conn *c)
+{
+	c->gather = memfd_create("hooklatch-request", MFD_CLOEXEC);
+	if (c->gather == -1)
+		return false;
+	c->began = when_steady();
+	c->older = w->newest;
+	if (w->newest != NULL)
+		w->newest->newer = c;
+	else
+		w->oldest = c;
+	w->newest = c;
+	return true;
+}
+
+static void
+conn_close(struct worker *w, struct conn *c)
+{
+	if (c->state == CLOSED)
+		return;
+	if (c->state == PARKED) {
+		handler_forget(w->handler, &c->flight);
+		body_close(&c->flight.request);
+		arena_return(w, c->flight.arena);
+		c->flight.arena = NULL;
+		c->fcgi.ipcFd = -1;
+		FCGX_Free(&c->fcgi, 0);
+		w->memory -= c->held;
+	}
+	pieces_end(w, c);
+	if (c->fd != -1)
+		close(c->fd);
+	c->state = CLOSED;
+	w->nconns--;
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		w->conns = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	c->next = w->dead;	/* epoll's list of this round may hold it */
+	w->dead = c;
+}
+
+static void
+conn_broken(struct worker *w, struct conn *c, const char *why)
+{
+	log_say(w->log, LOG_WARN_, "a connection was closed: %s", why);
+	conn_close(w, c);
+}
+
+/* Appends to the pieces; without effect once the body is thrown away. */
+static bool
+pieces_add(struct worker *w, struct conn *c, const char *p, size_t n)
+{
+	const struct conf *conf = conf_of(w);
+
+	if (c->fault != REQUEST_FINE)
+		return true;
+	if (write(c->gather, p, n) != (ssize_t)n)
+		return false;
+	c->gathered += n;
+	w->memory += n;
+	if (c->frame.stdin_at == 0)
+		return true;
+	/* Bounded whatever comes: the walk goes on, the bytes are dropped. */
+	if (c->frame.body > conf->max_body)
+		c->fault = REQUEST_TOO_LARGE;
+	else if (w->memory + c->frame.body > conf->worker_memory)
+		c->fault = REQUEST_NO_ROOM;
+	if (c->fault != REQUEST_FINE) {
+		if (ftruncate(c->gather, (off_t)c->frame.stdin_at) == -1)
+			return false;
+		w->memory -= c->gathered - c->frame.stdin_at;
+		c->gathered = c->frame.stdin_at;
+	}
+	return true;
+}
+
+/* --- libfcgi ------------------------------------------------------------------- */
+
+/*
+ * Lets libfcgi read one whole request from fd, and makes a struct request of it.
+ * false: it could not be made; the connection is to be closed.
+ */
+static bool
+decode(struct worker *w, struct conn *c, int fd)
+{
+	struct request *q = &c->flight.request;
+	size_t want = c->fault == REQUEST_FINE ? (size_t)c->frame.body : 0;
+	enum request_fault fault = c->fault;
+	char *room;
+	bool fine = false;
+
+	FCGX_InitRequest(&c->fcgi, -1, 0);
+	c->fcgi.ipcFd = fd;
+	c->fcgi.keepConnection = 1;	/* or its first act is to close fd */
+	if (FCGX_Accept_r(&c->fcgi) != 0)
+		return false;	/* it closed fd, and ipcFd says so */
+	c->fcgi.keepConnection = 1;	/* a close of its own would linger */
+	if (FCGX_GetError(c->fcgi.in) != 0)
+		return false;
+
+	c->flight.arena = arena_take(w);
+	if (c->flight.arena == NULL ||
+	    request_init(q, c->flight.arena, c->fcgi.envp) == -1)
+		return false;
+	if (fault == REQUEST_FINE && want > conf_of(w)->max_body)
+		fault = REQUEST_TOO_LARGE;
+	if (fault == REQUEST_FINE &&
+	    w->memory + want > conf_of(w)->worker_memory)
+		fault = REQUEST_NO_ROOM;
+	if (fault != REQUEST_FINE) {
+		q->fault = fault;
+		return true;
+	}
+	if ((room = body_open(q, want)) == NULL)
+		return false;
+	fine = FCGX_GetStr(room, (int)want, c->fcgi.in) == (int)want &&
+	    FCGX_GetChar(c->fcgi.in) == -1 && FCGX_GetError(c->fcgi.in) == 0 &&
+	    (!q->has_length || q->length == want);
+	if (body_seal(q, room, want) == -1)
+		return false;
+	if (!fine)
+		q->fault = REQUEST_CUT;
+	return true;
+}
+
+/* What is left of a request that libfcgi had; it may have closed its fd. */
+static void
+decode_failed(struct worker *w, struct conn *c, const char *why)
+{
+	if (c->fcgi.ipcFd == -1 && c->gather == -1)
+		c->fd = -1;
+	c->fcgi.ipcFd = -1;
+	FCGX_Free(&c->fcgi, 0);
+	if (c->flight.arena != NULL) {
+		body_close(&c->flight.request);
+		arena_return(w, c->flight.arena);
+		c->flight.arena = NULL;
+	}
+	conn_broken(w, c, why);
+}
+
+#ifdef BENCH_NULL
+/* The ceiling (bench/): framing, one log line, nothing judged. */
+static void conn_answer(void *, struct flight *, const struct answer *);
+
+static void
+take(struct worker *w, struct conn *c)
+{
+	struct answer fine = { .status = 200 };
+	struct line l;
+
+	line_begin(&l, w->log, LOG_INFO_, "request");
+	line_num(&l, "status", fine.status);
+	line_num(&l, "bytes", (int64_t)c->flight.request.body.n);
+	line_end(&l);
+	conn_answer(w, &c->flight, &fine);
+}
+#else
+static void
+take(struct worker *w, struct conn *c)
+{
+	handler_take(w->handler, &c->flight);
+}
+#endif
+
+static void
+whole(struct worker *w, struct conn *c)
+{
+	struct request *q = &c->flight.request;
+	bool pieces = c->gather != -1;
+
+	memset(&c->flight, 0, sizeof(c->flight));
+	q->body_fd = -1;
+	c->flight.owner = c;
+	if (pieces && lseek(c->gather, 0, SEEK_SET) == -1) {
+		conn_broken(w, c, strerror(errno));
+		return;
+	}
+	if (!decode(w, c, pieces ? c->gather : c->fd)) {
+		decode_failed(w, c, "libfcgi could not read the request");
+		return;
+	}
+	c->fcgi.ipcFd = c->fd;
+	if (q->fault == REQUEST_CUT) {
+		decode_failed(w, c, "the body is not as long as announced");
+		return;
+	}
+	pieces_end(w, c);
+	c->held = q->body.n;
+	w->memory += c->held;
+	c->state = PARKED;
+	take(w, c);
+}
+
+/* The end of the road: handler.c calls this once for each flight. */
+static void
+conn_answer(void *self, struct flight *f, const struct answer *a)
+{
+	struct worker *w = self;
+	struct conn *c = f->owner;
+	bool keep = c->frame.keep && !w->draining, sent;
+	char head[256];
+	int n;
+
+	n = snprintf(head, sizeof(head), "Status: %d %s\r\n%s%.*s%s", a->status,
+	    answer_reason(a->status), a->type.n > 0 ? "Content-Type: " : "",
+	    STR_ARG(a->type), a->type.n > 0 ? "\r\n" : "");
+	FCGX_PutStr(head, n, c->fcgi.out);
+	if (a->type.n > 0)
+		FCGX_PutS("X-Content-Type-Options: nosniff\r\n", c->fcgi.out);
+	if (a->extra.n > 0)
+		FCGX_PutStr(a->extra.p, (int)a->extra.n, c->fcgi.out);
+	FCGX_PutS("\r\n", c->fcgi.out);
+	if (a->body.n > 0)
+		FCGX_PutStr(a->body.p, (int)a->body.n, c->fcgi.out);
+	/*
+	 * With keepConnection libfcgi leaves the descriptor alone, and whether the
+	 * connection lives on is ours to say.  A failure to write never un-stores
+	 * an event: the provider tries again and is told so.
+	 */
+	c->fcgi.keepConnection = 1;
+	FCGX_FFlush(c->fcgi.out);
+	sent = FCGX_GetError(c->fcgi.out) == 0;
+	if (!sent)
+		c->fcgi.ipcFd = -1;
+	FCGX_Finish_r(&c->fcgi);
+
+	body_close(&f->request);
+	arena_return(w, f->arena);
+	f->arena = NULL;
+	w->memory -= c->held;
+	c->held = 0;
+	c->state = READING;
+	c->fault = REQUEST_FINE;
+	frame_init(&c->frame);
+	if (!keep || !sent)
+		conn_close(w, c);
+}
+
+/* --- reading ------------------------------------------------------------------- */
+
+/* The first look: is all of it there already? */
+static void
+read_first(struct worker *w, struct conn *c)
+{
+	enum frame_state s;
+	ssize_t n, took;
+	size_t used;
+
+	n = recv(c->fd, w->scratch, sizeof(w->scratch), MSG_PEEK | MSG_DONTWAIT);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		conn_close(w, c);
+		return;
+	}
+	frame_init(&c->frame);
+	c->fault = REQUEST_FINE;
+	s = frame_feed(&c->frame, w->scratch, (size_t)n, &used);
+	if (s == FRAME_WHOLE && used == (size_t)n) {
+		whole(w, c);
+		return;
+	}
+	if (s != FRAME_MORE) {
+		conn_broken(w, c, s == FRAME_BROKEN ? c->frame.broken :
+		    "bytes after the end of the request");
+		return;
+	}
+	took = recv(c->fd, w->scratch, (size_t)n, MSG_DONTWAIT);
+	if (took != n || !pieces_begin(w, c) ||
+	    !pieces_add(w, c, w->scratch, (size_t)n))
+		conn_broken(w, c, "a request in pieces could not be kept");
+}
+
+/* The last piece has come: make what libfcgi will read complete. */
+static void
+pieces_whole(struct worker *w, struct conn *c)
+{
+	unsigned char end[FRAME_HEAD];
+
+	if (c->fault != REQUEST_FINE) {
+		frame_empty_stdin(c->frame.id, end);
+		if (pwrite(c->gather, end, sizeof(end),
+		    (off_t)c->frame.stdin_at) != sizeof(end)) {
+			conn_broken(w, c, strerror(errno));
+			return;
+		}
+	}
+	whole(w, c);
+}
+
+static void
+read_more(struct worker *w, struct conn *c)
+{
+	enum frame_state s = FRAME_MORE;
+	size_t used, round = 0;
+	ssize_t n;
+
+	while (s == FRAME_MORE && round < ROUND_MAX) {
+		n = recv(c->fd, w->scratch, sizeof(w->scratch), MSG_DONTWAIT);
+		if (n == -1 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			conn_broken(w, c, "cut off inside a request");
+			return;
+		}
+		round += (size_t)n;
+		s = frame_feed(&c->frame, w->scratch, (size_t)n, &used);
+		if (s == FRAME_BROKEN || (s == FRAME_WHOLE &&
+		    used != (size_t)n)) {
+			conn_broken(w, c, s == FRAME_BROKEN ? c->frame.broken :
+			    "bytes after the end of the request");
+			return;
+		}
+		if (!pieces_add(w, c, w->scratch, (size_t)n)) {
+			conn_broken(w, c, "a request in pieces could not be "
+			    "kept");
+			return;
+		}
+	}
+	if (s == FRAME_WHOLE)
+		pieces_whole(w, c);
+}
+
+static void
+conn_ready(struct worker *w, struct conn *c)
+{
+	if (c->state == CLOSED)
+		return;			/* earlier in this round */
+	if (c->state == PARKED) {
+		/* Nothing may come now: either it hung up or it is out of order. */
+		conn_close(w, c);
+		return;
+	}
+	if (c->gather == -1)
+		read_first(w, c);
+	else
+		read_more(w, c);
+}
+
+static void
+conn_new(struct worker *w, int fd)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		close(fd);
+		return;
+	}
+	c->kind = ON_CONN;
+	c->fd = fd;
+	c->gather = -1;
+	c->next = w->conns;
+	if (w->conns != NULL)
+		w->conns->prev = c;
+	w->conns = c;
+	w->nconns++;
+	watch(w, fd, EPOLLIN | EPOLLRDHUP, c);
+	conn_ready(w, c);
+}
+
+static void
+accept_some(struct worker *w)
+{
+	int fd;
+
+	for (int i = 0; i < ACCEPT_MAX && w->nconns < w->conns_max; i++) {
+		fd = accept4(w->listener, NULL, NULL,
+		    SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd == -1) {
+			if (errno == EMFILE || errno == ENFILE ||
+			    errno == ENOMEM || errno == ENOBUFS) {
+				log_say(w->log, LOG_WARN_, "accept: %s",
+				    strerror(errno));
+				listen_set(w, false);
+				w->listen_at = when_steady() + PAUSE_MS;
+			}
+			return;
+		}
+		conn_new(w, fd);
+	}
+}
+
+/* --- master and signals ----------------------------------------------------------- */
+
+static void
+drain(struct worker *w)
+{
+	struct conn *c, *next;
+
+	if (w->draining)
+		return;
+	w->draining = true;
+	w->drain_by = when_steady() + DRAIN_MS;
+	listen_set(w, false);
+	for (c = w->conns; c != NULL; c = next) {
+		next = c->next;
+		if (c->state == READING && c->gather == -1)
+			conn_close(w, c);
+	}
+}
+
+static void
+say_to_master(struct worker *w, enum wire_type type, struct buf *b, int fd)
+{
+	struct err e;
+
+	if (wire_send(w->master, type, buf_str(b), fd) == 0)
+		wire_flush(w->master, &e);
+	buf_free(b);
+}
+
+/* Between two requests: what is parked keeps what it was judged by. */
+static void
+swap(struct worker *w, uint64_t generation, int fd)
+{
+	struct setting *s = NULL;
+	struct bundle *b = NULL;
+	struct buf out = BUF(1024);
+	struct err e = { .code = ERR_NONE };
+	uint64_t size;
+	void *bytes;
+
+	if (os_memfd_sealed(fd, &size, &e) == 0) {
+		bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+		if (bytes != MAP_FAILED) {
+			b = bundle_read((struct str){ bytes, size }, &e);
+			munmap(bytes, size);
+		}
+	}
+	if (b != NULL)
+		s = setting_new(b, "reload", generation, &e);
+	put_u64(&out, generation);
+	put_u8(&out, s != NULL);
+	put_str(&out, s != NULL ? STR("") : str_of(e.text));
+	if (s != NULL)
+		handler_swap(w->handler, s);
+	say_to_master(w, WIRE_SWAPPED, &out, -1);
+}
+
+static void
+master_ready(struct worker *w)
+{
+	struct wire_msg m;
+	struct err e;
+	int got = -1;
+
+	if (wire_receive(w->master, &e) == 0)
+		while ((got = wire_next(w->master, &m, &e)) == 1) {
+			struct get g = GET(m.body);
+			uint64_t number = m.body.n > 0 ? get_u64(&g) : 0;
+
+			if (m.type == WIRE_DRAIN)
+				drain(w);
+			else if (m.type == WIRE_BUNDLE && m.fd != -1)
+				swap(w, number, m.fd);
+			else if (m.type == WIRE_WRITTEN)
+				handler_written(w->handler, number,
+				    get_u8(&g) != 0);
+			if (m.fd != -1)
+				close(m.fd);
+		}
+	if (got == -1) {	/* the master is gone: finish, and follow */
+		epoll_ctl(w->epoll, EPOLL_CTL_DEL, wire_fd(w->master), NULL);
+		wire_free(w->master);
+		w->master = NULL;
+		drain(w);
+	}
+}
+
+/*
+ * "stdout:": through the master where there is one, since long lines of several
+ * processes tear.
+ */
+static int
+put_line(void *self, uint64_t ticket, struct str line)
+{
+	struct worker *w = self;
+	struct buf b = BUF(64);
+	struct err e;
+	int fd;
+
+	if (w->master == NULL) {
+		while (line.n > 0) {
+			ssize_t n = write(1, line.p, line.n);
+
+			if (n == -1 && errno != EINTR)
+				return -1;
+			line = str_skip(line, n == -1 ? 0 : (size_t)n);
+		}
+		return 1;
+	}
+	if ((fd = os_memfd("hooklatch-line", line, &e)) == -1)
+		return -1;
+	put_u64(&b, ticket);
+	say_to_master(w, WIRE_LINE, &b, fd);
+	close(fd);
+	return 0;
+}
+
+static void
+signals_ready(struct worker *w)
+{
+	struct signalfd_siginfo s;
+
+	while (read(w->signals, &s, sizeof(s)) == sizeof(s))
+		drain(w);
+}
+
+/* --- the loop ------------------------------------------------------------------------ */
+
+static void
+follow_link(struct worker *w)
+{
+	struct epoll_event ev = { .events = EPOLLIN,
+		.data.ptr = &w->kinds[ON_LINK] };
+	int fd = handler_link_fd(w->handler);
+	bool out = handler_link_waiting(w->handler);
+	unsigned serial = handler_link_serial(w->handler);
+	int how;
+
+	if (fd == -1) {
+		w->link_serial = 0;
+		return;
+	}
+	if (serial == w->link_serial && out == w->link_out)
+		return;
+	how = serial == w->link_serial ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	if (out)
+		ev.events |= EPOLLOUT;
+	if (epoll_ctl(w->epoll, how, fd, &ev) == 0) {
+		w->link_serial = serial;
+		w->link_out = out;
+	}
+}
+
+static void
+bury(struct worker *w)
+{
+	struct conn *c;
+
+	while ((c = w->dead) != NULL) {
+		w->dead = c->next;
+		free(c);
+	}
+}
+
+/* What time demands.  When to wake up next, in steady ms. */
+static int64_t
+attend(struct worker *w)
+{
+	int64_t now = when_steady(), next = handler_tick(w->handler, now);
+	int64_t limit = conf_of(w)->read_timeout;
+
+	while (w->oldest != NULL && now >= w->oldest->began + limit)
+		conn_broken(w, w->oldest, "the request did not arrive in time");
+	if (w->oldest != NULL && w->oldest->began + limit < next)
+		next = w->oldest->began + limit;
+	if (!w->draining && now >= w->listen_at)
+		listen_set(w, w->nconns < w->conns_max &&
+		    handler_parked(w->handler) < conf_of(w)->in_flight);
+	if (!w->listening && !w->draining && now + PAUSE_MS < next)
+		next = now + PAUSE_MS;
+	if (w->draining && w->drain_by < next)
+		next = w->drain_by;
+	return next;
+}
+
+static void
+dispatch(struct worker *w, const struct epoll_event *ev)
+{
+	switch (*(enum kind *)ev->data.ptr) {
+	case ON_LISTENER:
+		accept_some(w);
+		break;
+	case ON_LINK:
+		/* Another's loss may have ended it earlier in this round. */
+		if (handler_link_fd(w->handler) != -1)
+			handler_link_ready(w->handler);
+		break;
+	case ON_MASTER:
+		if (w->master != NULL)
+			master_ready(w);
+		break;
+	case ON_SIGNALS:
+		signals_ready(w);
+		break;
+	case ON_CONN:
+		conn_ready(w, ev->data.ptr);
+		break;
+	}
+}
+
+static void
+run(struct worker *w)
+{
+	struct epoll_event ev[EVENTS_MAX];
+	int64_t wake, left;
+	int n;
+
+	for (;;) {
+		wake = attend(w);
+		follow_link(w);
+		bury(w);
+		if (w->draining && (w->nconns == 0 ||
+		    when_steady() >= w->drain_by))
+			return;
+		left = wake - when_steady();
+		n = epoll_wait(w->epoll, ev, EVENTS_MAX,
+		    left < 0 ? 0 : left > 60000 ? 60000 : (int)left);
+		for (int i = 0; i < n; i++)
+			dispatch(w, &ev[i]);
+		handler_flush(w->handler);
+	}
+}
+
+/* As many connections as there are descriptors, some spared. */
+static size_t
+conns_max(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
+		return 256;
+	r.rlim_cur = r.rlim_max;	/* epoll has no use for the soft limit */
+	setrlimit(RLIMIT_NOFILE, &r);
+	getrlimit(RLIMIT_NOFILE, &r);
+	/* Each may need three: itself, its pieces, its body. */
+	if (r.rlim_cur / 3 > CONNS_MAX + FDS_SPARE)
+		return CONNS_MAX;
+	return r.rlim_cur / 3 > FDS_SPARE ? r.rlim_cur / 3 - FDS_SPARE : 16;
+}
+
+/*
+ * A worker, until told to stop.  From here on libfcgi is alive, and only here;
+ * its own signal handlers see nothing, since the signals are ours (signalfd).
+ */
+static int
+worker_run(struct setting *setting, int listener, struct wire *master,
+    struct log *log)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	struct handler_ops ops = { .answer = conn_answer, .line = put_line,
+		.self = w };
+	char user[64];
+	struct err e;
+	sigset_t set;
+
+	if (w == NULL)
+		return ERR_OS;
+	w->log = log;
+	w->master = master;
+	w->listener = listener;
+	for (int i = 0; i < ON_CONN; i++)
+		w->kinds[i] = (enum kind)i;
+	snprintf(user, sizeof(user), "%.*s",
+	    STR_ARG(setting->conf->handler_user));
+	if (os_become(user, (gid_t)-1, &e) == -1 ||
+	    os_guard_memory(&e) == -1) {
+		log_say(log, LOG_ERROR_, "%s", e.text);
+		return e.code;
+	}
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
+	if (FCGX_Init() != 0) {
+		log_say(log, LOG_ERROR_, "libfcgi did not start");
+		return ERR_SOFTWARE;
+	}
+	signal(SIGPIPE, SIG_IGN);	/* FCGX_Init put its own handler there */
+	w->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	w->conns_max = conns_max();
+	w->handler = handler_new(setting, &ops, log,
+	    (size_t)setting->conf->in_flight, &e);
+	if (w->signals == -1 || w->epoll == -1 || w->handler == NULL) {
+		log_say(log, LOG_ERROR_, "a worker could not start");
+		return ERR_OS;
+	}
+	fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
+	watch(w, w->signals, EPOLLIN, &w->kinds[ON_SIGNALS]);
+	if (master != NULL)
+		watch(w, wire_fd(master), EPOLLIN, &w->kinds[ON_MASTER]);
+	run(w);
+
+	while (w->conns != NULL)
+		conn_close(w, w->conns);
+	bury(w);
+	handler_free(w->handler);
+	wire_free(w->master);
+	while (w->narenas > 0)
+		arena_free(w->arenas[--w->narenas]);
+	close(w->epoll);
+	close(w->signals);
+	free(w);
+	return 0;
+}
+
+/* --- plain CGI: one request from the environment and stdin ------------------------- */
+
+struct cgi {
+	struct flight	 flight;
+	bool		 answered;
+};
+
+static void
+cgi_answer(void *self, struct flight *f, const struct answer *a)
+{
+	struct cgi *cgi = self;
+
+	(void)f;
+	printf("Status: %d %s\r\n", a->status, answer_reason(a->status));
+	if (a->type.n > 0)
+		printf("Content-Type: %.*s\r\n"
+		    "X-Content-Type-Options: nosniff\r\n", STR_ARG(a->type));
+	printf("%.*s\r\n", STR_ARG(a->extra));
+	fwrite(a->body.p, 1, a->body.n, stdout);
+	fflush(stdout);
+	cgi->answered = true;
+}
+
+static int
+cgi_line(void *self, uint64_t ticket, struct str line)
+{
+	(void)self, (void)ticket, (void)line;
+	return -1;		/* fd 1 is the answer's */
+}
+
+/*
+ * Reads stdin to its end, or as far as was announced; a web server may leave the
+ * length out (Apache's mod_cgid, of a chunked body).
+ */
+static int
+cgi_body(struct request *q, const struct conf *conf)
+{
+	size_t limit = (size_t)conf->max_body, n = 0, cap;
+	char *room, *grown;
+	ssize_t got;
+
+	if (q->has_length && q->length > limit) {
+		q->fault = REQUEST_TOO_LARGE;
+		return 0;
+	}
+	cap = q->has_length ? (size_t)q->length : 64 * 1024;
+	if ((room = malloc(cap + 1)) == NULL)
+		return -1;
+	for (;;) {
+		if (n == cap && q->has_length)
+			break;
+		if (n == cap) {
+			cap = cap * 2 > limit + 1 ? limit + 1 : cap * 2;
+			if ((grown = realloc(room, cap + 1)) == NULL)
+				goto no;
+			room = grown;
+		}
+		got = read(0, room + n, cap - n);
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got == -1)
+			goto no;
+		if (got == 0)
+			break;
+		n += (size_t)got;
+		if (n > limit) {
+			free(room);
+			q->fault = REQUEST_TOO_LARGE;
+			return 0;
+		}
+	}
+	if (q->has_length && n != q->length)
+		goto no;
+	if ((grown = body_open(q, n)) == NULL)
+		goto no;
+	memcpy(grown, room, n);
+	free(room);
+	return body_seal(q, grown, n);
+no:
+	free(room);
+	return -1;
+}
+
+static int
+cgi_run(struct setting *s, struct log *log)
+{
+	struct cgi cgi = { .answered = false };
+	struct handler_ops ops = { .answer = cgi_answer, .line = cgi_line,
+		.self = &cgi };
+	struct handler *h;
+	struct request *q = &cgi.flight.request;
+	struct err e;
+	int64_t left;
+
+	q->body_fd = -1;
+	signal(SIGPIPE, SIG_IGN);
+	h = handler_new(s, &ops, log, 1, &e);
+	cgi.flight.arena = arena_new(ARENA_MAX);
+	if (h == NULL || cgi.flight.arena == NULL || os_guard_memory(&e) == -1)
+		return ERR_OS;
+	if (request_init(q, cgi.flight.arena, environ) == -1 ||
+	    cgi_body(q, s->conf) == -1) {
+		log_say(log, LOG_WARN_, "the request could not be read");
+		return ERR_DATA;
+	}
+	handler_take(h, &cgi.flight);
+	while (!cgi.answered) {
+		struct pollfd p = { .fd = handler_link_fd(h),
+			.events = POLLIN };
+
+		handler_flush(h);
+		if (handler_link_waiting(h))
+			p.events |= POLLOUT;
+		left = handler_tick(h, when_steady()) - when_steady();
+		if (cgi.answered)
+			break;
+		if (poll(&p, 1, left < 0 ? 0 : left > 1000 ? 1000 :
+		    (int)left) > 0)
+			handler_link_ready(h);
+	}
+	body_close(q);
+	arena_free(cgi.flight.arena);
+	handler_free(h);
+	return 0;
+}
+
+/* --- main -------------------------------------------------------------------------- */
+
+struct options {
+	const char	*conf;		/* NULL: the environment is it */
+	const char	*listen;	/* "unix:PATH", "HOST:PORT", or NULL */
+	long		 workers;	/* 0: not given */
+	int		 lifeline;
+};
+
+static void
+usage(FILE *out)
+{
+	fputs("usage: hooklatch.fcgi [-c FILE] [-l unix:PATH|HOST:PORT] "
+	    "[-w N]\n"
+	    "  -c FILE   configuration; else $HOOKLATCH_CONFIG, else the "
+	    "environment alone\n"
+	    "  -l WHERE  make the listening socket and be the master of a "
+	    "pool\n"
+	    "  -w N      workers (one for each processor)\n"
+	    "  --lifeline FD   stop when this pipe's other end is closed\n"
+	    "  --version\n"
+	    "Without -l: the socket of systemd (LISTEN_FDS) or on descriptor "
+	    "0, or plain CGI.\n", out);
+}
+
+static int
+options_read(struct options *o, int argc, char **argv, struct err *e)
+{
+	static const struct option longs[] = {
+		{ "lifeline", required_argument, NULL, 'L' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	*o = (struct options){ .conf = getenv("HOOKLATCH_CONFIG"),
+		.lifeline = -1 };
+	while ((c = getopt_long(argc, argv, "c:l:w:h", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->conf = optarg;
+			break;
+		case 'l':
+			o->listen = optarg;
+			break;
+		case 'w':
+			o->workers = strtol(optarg, NULL, 10);
+			if (o->workers < 1 || o->workers > POOL_WORKERS_MAX)
+				return err_set(e, ERR_USAGE, "-w takes a "
+				    "number from 1 to %d", POOL_WORKERS_MAX);
+			break;
+		case 'L':
+			o->lifeline = atoi(optarg);
+			break;
+		case 'V':
+			puts("hooklatch.fcgi " VERSION);
+			exit(0);
+		case 'h':
+			usage(stdout);
+			exit(0);
+		default:
+			usage(stderr);
+			exit(ERR_USAGE);
+		}
+	}
+	if (optind < argc)
+		return err_set(e, ERR_USAGE, "hooklatch.fcgi takes no "
+		    "arguments besides options; see --help");
+	return 0;
+}
+
+static int
+listen_tcp(const char *where, struct log *log, struct err *e)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	const char *colon = strrchr(where, ':');
+	char host[64];
+	int fd, one = 1, port = colon == NULL ? 0 : atoi(colon + 1);
+
+	if (colon == NULL || (size_t)(colon - where) >= sizeof(host) ||
+	    port < 1 || port > 65535)
+		return err_set(e, ERR_USAGE, "-l takes unix:PATH or an IPv4 "
+		    "HOST:PORT, not \"%s\"", where);
+	memcpy(host, where, (size_t)(colon - where));
+	host[colon - where] = '\0';
+	a.sin_port = htons((uint16_t)port);
+	if (inet_pton(AF_INET, host, &a.sin_addr) != 1)
+		return err_set(e, ERR_USAGE, "\"%s\" is not an IPv4 address",
+		    host);
+	log_say(log, LOG_WARN_, "listening on TCP %s: whoever can connect to "
+	    "it can say anything in the web server's name; prefer unix:PATH",
+	    where);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return err_set(e, ERR_OS, "socket: %s", strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == -1 ||
+	    listen(fd, BACKLOG) == -1) {
+		err_set(e, ERR_OS, "cannot listen on %s: %s", where,
+		    strerror(errno));
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool
+is_listening(int fd)
+{
+	int on = 0;
+	socklen_t n = sizeof(on);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &n) == 0 && on;
+}
+
+/*
+ * The socket: our own, systemd's, or the one on descriptor 0.  -1 with
+ * e->code ERR_NONE: there is none, so this is plain CGI.
+ */
+static int
+listener_find(const struct options *o, const struct conf *conf,
+    struct log *log, struct err *e)
+{
+	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	gid_t gid = (gid_t)-1;
+	char group[64];
+
+	e->code = ERR_NONE;
+	if (o->listen != NULL && strncmp(o->listen, "unix:", 5) == 0) {
+		snprintf(group, sizeof(group), "%.*s",
+		    STR_ARG(conf->socket_group));
+		if (geteuid() == 0 && os_group(group, &gid, e) == -1)
+			return -1;
+		return os_listen_unix(o->listen + 5, 0660, gid, BACKLOG, e);
+	}
+	if (o->listen != NULL)
+		return listen_tcp(o->listen, log, e);
+	if (fds != NULL && pid != NULL && atol(pid) == (long)getpid()) {
+		if (strcmp(fds, "1") != 0 || !is_listening(3))
+			return err_set(e, ERR_USAGE, "LISTEN_FDS=%s: exactly "
+			    "one listening socket is wanted", fds);
+		fcntl(3, F_SETFD, FD_CLOEXEC);
+		return 3;
+	}
+	if (is_listening(0))
+		return 0;
+	if (getenv("REQUEST_METHOD") != NULL)
+		return -1;
+	return err_set(e, ERR_USAGE, "no socket: give -l unix:PATH, or start "
+	    "it from spawn-fcgi, systemd, mod_fcgid or as CGI; see --help");
+}
+
+static int
+die(struct log *log, const struct err *e)
+{
+	log_say(log, LOG_ERROR_, "%s", e->text);
+	return e->code;
+}
+
+static void
+log_where(char *where, size_t size, const struct conf *conf)
+{
+	snprintf(where, size, "%.*s", STR_ARG(conf->log));
+}
+
+int
+main(int argc, char **argv)
+{
+	struct log log = { .fd = 2, .program = "hooklatch.fcgi" };
+	struct options o;
+	struct setting *setting;
+	struct err e;
+	char where[512];
+	bool pool;
+	int listener;
+
+	if (os_standard_fds(&e) == -1 || options_read(&o, argc, argv, &e) == -1)
+		return die(&log, &e);
+	if ((setting = pool_read_setting(o.conf, 1, &e)) == NULL)
+		return die(&log, &e);
+	log_where(where, sizeof(where), setting->conf);
+	if (log_open(&log, where, "hooklatch.fcgi", &e) == -1)
+		return die(&log, &e);
+	listener = listener_find(&o, setting->conf, &log, &e);
+	if (listener == -1 && e.code != ERR_NONE)
+		return die(&log, &e);
+	if (listener == -1)
+		return cgi_run(setting, &log);
+	if (listener == 0 && setting->conf->inbox_kind == INBOX_STDOUT) {
+		err_set(&e, ERR_CONF, "inbox \"stdout:\": descriptor 1 is not "
+		    "ours when a web server or spawn-fcgi starts us; start the "
+		    "pool with -l, or set another inbox");
+		return die(&log, &e);
+	}
+	pool = o.listen != NULL || o.workers > 0;
+	if (!pool)		/* the web server or systemd is the master */
+		return worker_run(setting, listener, NULL, &log);
+	return pool_run(&(struct pool){
+		.conf_path = o.conf,
+		.listener = listener,
+		.unlink_path = o.listen != NULL &&
+		    strncmp(o.listen, "unix:", 5) == 0 ? o.listen + 5 : NULL,
+		.workers = o.workers > 0 ? (unsigned)o.workers :
+		    setting->conf->workers > 0 ?
+		    (unsigned)setting->conf->workers :
+		    (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
+		.lifeline = o.lifeline,
+		.log = &log,
+		.setting = setting,
+		.worker = worker_run,
+	});
+}
