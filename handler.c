@@ -272,39 +272,25 @@ trace_of(const struct request *q)
 	return t.n <= TRACE_MAX && str_printable(t) ? t : STR_NONE;
 }
 
-static struct event
+/* false when the arena is full. */
+static bool
 event_of(const struct route *r, struct request *q, const struct verdict *v,
-    int64_t now, const unsigned char dice[10])
+    int64_t now, const unsigned char dice[10], struct event *e)
 {
-	const struct provider *p = r->provider;
-	struct event e = {
+	*e = (struct event){
 		.received_at = now,
 		.hook = r->hook->path,
 		.provider = r->hook->provider,
-		.event_id = auth_event_id(r, q),
-		.event_type = auth_event_type(r, q),
 		.method = q->method,
-		.target = auth_stored_target(r, q, v),
 		.remote = q->remote,
-		.headers = auth_stored_headers(r, q, v),
 		.body = q->body,
 		.body_fd = q->body_fd,
 		.size = q->body.n,
-		.scheme = str_of(v->scheme),
-		.secret = v->secret,
-		.signed_at = v->signed_at,
-		.signed_bytes = v->signed_bytes,
-		.proven = p->event_proven,
-		.refuse_replay = r->hook->refuse_replay,
-		.remember = p->remember,
-		.merge = p->merge,
 		.request_id = q->request_id,
 		.trace = trace_of(q),
 	};
-
-	event_mint(e.id, now, dice);
-	memcpy(e.digest, v->digest, sizeof(e.digest));
-	return e;
+	event_mint(e->id, now, dice);
+	return auth_event(r, q, v, e);
 }
 
 static bool
@@ -377,12 +363,11 @@ handler_decide(const struct setting *s, struct request *q, int64_t now,
 		return say(d, or_default(&p->malformed, 400), "malformed");
 
 	d.action = ACT_STORE;
-	d.event = event_of(r, q, &d.verdict, now, dice);
+	if (!event_of(r, q, &d.verdict, now, dice, &d.event))
+		return say(d, handler_later(), "worker-memory");
 	d.answer = hs.step == HANDSHAKE_ANSWER ? hs.answer :
 	    or_default(&p->accepted, 200);
 	d.reason = hs.step == HANDSHAKE_ANSWER ? "handshake" : "accepted";
-	if (d.event.headers.p == NULL || d.event.target.p == NULL)
-		return say(d, handler_later(), "worker-memory");
 	return d;
 }
 
