@@ -9,7 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/json.h"
 #include "base/os.h"
 #include "base/when.h"
 #include "handler.h"
@@ -243,20 +242,15 @@ kind_wanted(const struct provider *p, const struct request *q)
 }
 
 static bool
-well_formed(const struct provider *p, struct request *q, enum body_kind kind,
-    const struct conf *conf)
+well_formed(const struct provider *p, struct request *q, enum body_kind kind)
 {
-	struct json_limits limits = {
-		.depth = (unsigned)conf->max_depth,
-		.values = (size_t)conf->max_values,
-	};
 	struct pair *pairs;
 	size_t n;
 
 	if (q->body.n == 0)
 		return p->empty || (kind & (BODY_JSON | BODY_MULTIPART)) == 0;
 	if (kind & BODY_JSON)
-		return json_scan(q->body, limits, NULL) == JSON_OK;
+		return request_json(q);
 	if (kind & (BODY_FORM | BODY_MULTIPART))
 		return request_fields(q, &pairs, &n) == 0;
 	return true;
@@ -327,6 +321,7 @@ handler_decide(const struct setting *s, struct request *q, int64_t now,
 	if (r == NULL)
 		return say(d, plain(404, STR_NONE), "no-hook");
 	p = r->provider;
+	q->json = r->json;
 	if (!method_for_events(r, method) && !method_for_handshakes(r, method))
 		return say(d, method_not_allowed(r, q->arena), "method");
 	if (q->fault == REQUEST_TOO_LARGE || q->body.n > r->max_body)
@@ -359,7 +354,7 @@ handler_decide(const struct setting *s, struct request *q, int64_t now,
 
 	if ((kind = kind_wanted(p, q)) == 0)
 		return say(d, plain(415, STR_NONE), "content-type");
-	if (!well_formed(p, q, kind, s->conf))
+	if (!well_formed(p, q, kind))
 		return say(d, or_default(&p->malformed, 400), "malformed");
 
 	d.action = ACT_STORE;
