@@ -37,8 +37,8 @@ JUDGE	= request body provider template route auth auth_mac auth_key auth_static 
 ROAD	= frame handler link pool fcgi_main
 COURIER	= courier/main courier/door courier/inbox courier/bodies \
 	  courier/reader courier/retention
-CLI	= cli/main cli/serve cli/webserver cli/check cli/providers cli/events \
-	  cli/send cli/sign
+CLI	= cli/main cli/serve cli/rundir cli/probe cli/webserver cli/check \
+	  cli/providers cli/events cli/send cli/sign
 
 obj	= $(addprefix $(BUILD)/obj/,$(addsuffix .o,$(1)))
 

@@ -1,0 +1,84 @@
+/*
+ * cli.h - the operator's tool: what its subcommands share.
+ *
+ * A subcommand is a row of the table in main.c and one file; an option is a row
+ * of that file's table, and parsing and help come from the row.  Every
+ * subcommand returns an exit status of sysexits.h, by way of struct err.
+ */
+#ifndef CLI_H
+#define CLI_H
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "conf.h"
+
+/*
+ * One option.  arg NULL: a flag, and a bool stands at the offset; else a const
+ * char * stands there.  An arg in brackets, "[FILE]", may be left out: the text
+ * is then "".
+ */
+struct option_row {
+	const char	*name;		/* "config": --config FILE, --config=FILE */
+	char		 letter;	/* 'c': -c FILE; 0: none */
+	const char	*arg;
+	size_t		 at;
+	const char	*says;
+};
+
+struct command {
+	const char	*name;
+	const char	*operands;	/* "[ID]", or "" */
+	const char	*says;		/* one line of help */
+	const struct option_row *options;	/* ended by a NULL name */
+	int		(*run)(const struct command *, int argc, char **argv,
+			    struct err *);
+};
+
+/*
+ * Puts options into the struct at into and moves the operands to the front of
+ * argv.  Gives their number, or -1 and a sentence of ERR_USAGE.
+ */
+int	cli_options(const struct command *, int argc, char **argv, void *into,
+	    struct err *);
+
+/* --- the subcommands: 0, or -1 and an error whose code is the exit status -- */
+
+int	serve_run(const struct command *, int, char **, struct err *);
+int	check_run(const struct command *, int, char **, struct err *);
+int	providers_run(const struct command *, int, char **, struct err *);
+int	events_run(const struct command *, int, char **, struct err *);
+int	send_run(const struct command *, int, char **, struct err *);
+int	sign_run(const struct command *, int, char **, struct err *);
+
+extern const struct option_row serve_options[], check_options[],
+    providers_options[], events_options[], send_options[], sign_options[];
+
+/* --- what several of them need ------------------------------------------- */
+
+/*
+ * Where one of our programs, or a system's, is: beside this one (build/), in
+ * ../lib/hooklatch (installed), and for those of the system in PATH and /usr/sbin.
+ */
+int	cli_program(const char *name, char *path, size_t size, struct err *);
+int	cli_system_program(const char *name, char *path, size_t size,
+	    struct err *);
+
+/*
+ * The configuration as every program settles it: the file, or with NULL the
+ * environment.  bundle, if not NULL, also gets the hooks' secrets.  warnings may
+ * be NULL.
+ */
+struct conf	*cli_conf(const char *path, struct bundle **bundle,
+		    struct buf *warnings, struct err *);
+
+/* "10m ago", "10m", "2h", "3d" (before now), or RFC 3339; ms since 1970. */
+int	cli_time(const char *text, int64_t now, int64_t *ms, struct err *);
+
+/* All of buf to stdout; -1 when it cannot be written. */
+int	cli_print(struct buf *, struct err *);
+
+#define CLI_OUT_MAX	((size_t)1 << 30)	/* of what is printed at once */
+
+#endif
