@@ -22,6 +22,10 @@ struct str	hex_encode(struct arena *, struct str, bool upper);
 struct str	base64_encode(struct arena *, struct str);
 struct str	base64url_encode(struct arena *, struct str);	/* unpadded */
 
+/* The same into BASE64_TEXT(n) bytes of the caller's, without a NUL. */
+void		base64_print(char *out, struct str);
+#define BASE64_TEXT(n)	(((n) + 2) / 3 * 4)
+
 /* The longest output that n input bytes can give. */
 #define BASE64_ROOM(n)	(((n) / 4 + 1) * 3)
 #define HEX_ROOM(n)	((n) / 2 + 1)

@@ -17,7 +17,11 @@ enum when_unit {
 };
 
 bool		when_parse(struct str, enum when_unit, int64_t *ms);
+
+/* Both give nothing (.p NULL, 0) for a year that has not four digits. */
 struct str	when_write(struct arena *, int64_t ms, enum when_unit);
+#define WHEN_ROOM	32
+size_t		when_print(char out[WHEN_ROOM], int64_t ms, enum when_unit);
 
 int64_t		when_now(void);		/* CLOCK_REALTIME */
 int64_t		when_steady(void);	/* CLOCK_MONOTONIC, for deadlines */
