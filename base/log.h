@@ -8,6 +8,8 @@
  *
  * A log that cannot be written is dropped and counted, never waited for: the
  * descriptor is made non-blocking where it is ours alone, else polled first.
+ * The next line that gets through says how many did not ("dropped").  The
+ * program ignores SIGPIPE.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -48,11 +50,13 @@ int	log_open(struct log *, const char *where, const char *program,
  */
 struct line {
 	struct log	*log;
+	enum log_level	 level;
 	size_t		 n;
 	bool		 cut;
 	char		 text[LOG_LINE_MAX];
 };
 
+/* A value that is absent (.p NULL) leaves its field out. */
 void	line_begin(struct line *, struct log *, enum log_level,
 	    const char *event);
 void	line_str(struct line *, const char *name, struct str value);
