@@ -32,6 +32,7 @@ int	os_group(const char *name, gid_t *, struct err *);
  */
 int	os_listen_unix(const char *path, mode_t mode, gid_t gid, int backlog,
 	    struct err *);
+/* Non-blocking from birth: a full backlog is an error, not a wait. */
 int	os_connect_unix(const char *path, struct err *);
 
 /* The peer's uid (SO_PEERCRED). */
