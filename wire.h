@@ -2,10 +2,11 @@
  * wire.h - all that can be said across a wall, in one table.
  *
  * There are three doors: worker -> courier, operator -> courier, and master <->
- * worker.  Each is a stream socket.  A message is a head of 8 bytes (length of
- * what follows, type, version, zero) and its fields, encoded one by one, lengths
- * first, integers big-endian; a struct is never copied across.  One descriptor
- * may ride along (SCM_RIGHTS): the row says so.
+ * worker.  Each is a stream socket.  A message is a head of 8 bytes (u32 length
+ * of what follows, u8 type, u8 version, u8 flags, u8 zero) and its fields,
+ * encoded one by one, lengths first, integers big-endian; a struct is never
+ * copied across.  One descriptor may ride along (SCM_RIGHTS) where the row says
+ * so: then the head's flag 1 is set, and it arrives with the head's first byte.
  *
  * A message that is not in the table, longer than its row, not allowed at that
  * door, or that does not decode to its last byte ends the connection: it is not
@@ -91,19 +92,24 @@ struct wire_msg {
  * we accept.  out_limit: bytes that may wait to be sent.
  */
 struct wire	*wire_new(int fd, unsigned door, size_t out_limit);
+/* Once WIRE_HELLO said who speaks: only this door from here on. */
+void		 wire_door(struct wire *, unsigned door);
 void		 wire_free(struct wire *);	/* closes; takes NULL */
 int		 wire_fd(const struct wire *);
 
-/* Receives what is there.  0: fine (or nothing yet), -1: the peer is gone or
- * out of order, and the connection must be freed. */
+/*
+ * Receives what is there and fits: read messages by wire_next() until it gives
+ * 0, then poll again (level-triggered).  0: fine (or nothing yet), -1: the peer
+ * is gone or out of order, and the connection must be freed.
+ */
 int	wire_receive(struct wire *, struct err *);
 
 /* 1: *m is the next message; 0: none is whole yet; -1: out of order. */
 int	wire_next(struct wire *, struct wire_msg *m, struct err *);
 
 /*
- * Queues a message.  fd (-1: none) is duplicated.  -1 when out_limit is reached:
- * nothing was queued.
+ * Queues a message.  fd (-1: none) is duplicated.  -1 when out_limit is reached,
+ * or when it is longer than its row: nothing was queued.
  */
 int	wire_send(struct wire *, enum wire_type, struct str body, int fd);
 
