@@ -20,6 +20,7 @@ void		 bundle_free(struct bundle *);	/* wipes; takes NULL */
 
 /* Copies.  name: "conf", "secret:env:NAME", "secret:file:PATH", "provider:ID". */
 int		 bundle_put(struct bundle *, struct str name, struct str bytes);
+				/* over one of that name; -1: no memory */
 /* STR_NONE when it is not there. */
 struct str	 bundle_get(const struct bundle *, struct str name);
 size_t		 bundle_count(const struct bundle *);
@@ -34,7 +35,10 @@ int	bundle_read_secret(struct bundle *, struct str written, struct err *);
 /* Its bytes; STR_NONE when it was not read. */
 struct str	bundle_secret(const struct bundle *, struct str written);
 
-/* The bundle as bytes and back, for the pipe to a worker. */
+/*
+ * The bundle as bytes and back, for the pipe to a worker.  The bytes are taken
+ * from the buf in one piece, so that wiping it before buf_free() leaves no copy.
+ */
 void		 bundle_write(const struct bundle *, struct buf *);
 struct bundle	*bundle_read(struct str, struct err *);
 
