@@ -31,7 +31,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 # the courier, the courier never holds FastCGI.
 BASE	= base/arena base/buf base/codec base/digest base/err base/json \
 	  base/log base/os base/str base/when
-WALL	= event wire bundle conf
+WALL	= event wire bundle conf conf_place
 JUDGE	= request body provider template route auth auth_mac auth_key auth_static \
 	  handshake answer
 ROAD	= frame handler link pool fcgi_main
@@ -80,6 +80,11 @@ $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -lsqlite3 -ljson-c -lcrypto
+
+$(BUILD)/tests/test_conf: tests/unit/test_conf.c tests/unit/test.h \
+    $(call obj,$(WALL) $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 
 check: $(UNIT_BINS)
 	@for t in $(UNIT_BINS); do $$t || exit 1; done

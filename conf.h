@@ -15,13 +15,16 @@
 #include "base/str.h"
 #include "bundle.h"
 
+#define CONF_TEXT_MAX		(4 << 20)	/* bytes of a file */
+#define CONF_ENVIRONMENT	"environment"	/* the name without a file */
+
 enum inbox_kind { INBOX_NONE, INBOX_SQLITE, INBOX_STDOUT };
 enum hook_auth { AUTH_PROVIDER, AUTH_NONE };
 
 /* What a provider's file may ask of a hook, besides secrets. */
 enum hook_param {
-	PARAM_VERIFY_TOKEN,	/* a secret reference, compared in constant time */
-	PARAM_PUBLIC_KEY,
+	PARAM_VERIFY_TOKEN,	/* a reference, as a secret is */
+	PARAM_PUBLIC_KEY,	/* itself, or a reference: conf_is_reference() */
 	PARAM_CLIENT_ID, PARAM_APP_KEY, PARAM_KEY_ID, PARAM_TOPIC_ARN,
 	PARAM_WEBHOOK_ID, PARAM_AUDIENCE, PARAM_EMAIL, PARAM_ORIGIN,
 	PARAM_TOPIC,
@@ -63,9 +66,10 @@ struct conf {
 	struct str	 name;		/* the file's, for messages */
 
 	enum inbox_kind	 inbox_kind;
-	struct str	 inbox;		/* as written */
+	struct str	 inbox;		/* as written; .p NULL before
+					 * conf_settle() when it was not */
 	struct str	 inbox_path;	/* of a SQLite inbox */
-	struct str	 courier;	/* path of its socket */
+	struct str	 courier;	/* path of its socket; likewise */
 	bool		 volatile_ok;	/* "volatile": true */
 	struct str	 log;
 	struct str	 health;	/* path; empty: none */
@@ -101,10 +105,17 @@ struct conf {
 struct conf	*conf_read(struct str text, const char *name, struct err *);
 void		 conf_free(struct conf *);
 
+/* Does it begin like a secret as it is written: "env:", "file:", "plain:"? */
+bool		 conf_is_reference(struct str);
+
+/* Sets the inbox as it is written, and with it its kind and path. */
+void		 conf_set_inbox(struct conf *, struct str written);
+
 /*
  * The text that stands for the environment alone: one hook at "/" from PROVIDER
- * (default "secret-header"), SECRET, INBOX.  getenv is a parameter so that tests
- * need no environment.  The secret itself is not in the text ("env:SECRET").
+ * (default "secret-header"), SECRET, INBOX, PUBLIC_URL, VERIFY_TOKEN, PUBLIC_KEY.
+ * getenv is a parameter so that tests need no environment.  No secret is in the
+ * text, only its name ("env:SECRET").
  */
 int	conf_from_environment(struct buf *text,
 	    const char *(*get)(const char *name), struct err *);

@@ -1,0 +1,1657 @@
+/*
+ * conf.c - the table of all keys, and what comes from it: reading, defaults,
+ * printing, comparing, the JSON Schema and the tables of hooklatch.json(5).
+ *
+ * A new key is a new row.  What rows of a kind have in common (which texts fit,
+ * what an error and the manual call it) stands once, in struct kind.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "base/arena.h"
+#include "base/buf.h"
+
+#define TEXT_MAX	4096	/* of one value that is no secret */
+#define SOCKET_MAX	107	/* sizeof(sun_path) - 1 */
+
+/* --- the kinds of values ---------------------------------------------------- */
+
+enum family {
+	NUMBER,			/* lands in bool, unsigned or uint64_t */
+	FLAG,			/* true or false: lands in bool */
+	WORD,			/* of two; the second lands as 1 */
+	TEXT,			/* lands in struct str */
+	LIST,			/* one or several texts: struct str * and size_t */
+	NETS,			/* one or several networks: struct cidr * and size_t */
+	PROVIDER,		/* a name, or an object that is kept as its text */
+	GROUP,			/* an object whose keys are the level of that name */
+	HOOKS,			/* an object from path to hook */
+	EDITOR,			/* for editors: read over */
+	LATER,			/* a word of the design that this version lacks */
+};
+
+struct unit {
+	const char	*name;
+	uint64_t	 factor;
+};
+
+struct kind {
+	enum family	 family;
+	const char	*name;		/* in the manual: "size" */
+	const char	*what;		/* in errors: "must be ..." */
+	const char	*pattern;	/* in the schema; NULL: none */
+	const struct unit *units;	/* of a NUMBER: first the plain one, then
+					 * upwards; ended by NULL */
+	bool		(*fits)(struct str *);	/* of texts; may normalise */
+	const char	*prefix;	/* cut off by fits(), printed again */
+	bool		 secret;	/* never repeated in an error */
+};
+
+static const struct unit units_count[] = { { "", 1 }, { NULL, 0 } };
+static const struct unit units_size[] = {
+	{ "", 1 }, { "k", 1ULL << 10 }, { "m", 1ULL << 20 },
+	{ "g", 1ULL << 30 }, { "t", 1ULL << 40 }, { NULL, 0 }
+};
+static const struct unit units_time[] = {
+	{ "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 },
+	{ "h", 3600 * 1000 }, { "d", 24 * 3600 * 1000 }, { NULL, 0 }
+};
+
+/* Every byte is one of a set of characters, and there are least to most. */
+static bool
+all_of(struct str s, size_t least, size_t most, const char *punctuation)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    (c >= '0' && c <= '9') ||
+		    (c != '\0' && strchr(punctuation, c) != NULL)))
+			return false;
+	}
+	return s.n >= least && s.n <= most;
+}
+
+/* No control characters; what is not ASCII is allowed, for names of files. */
+static bool
+no_control(struct str s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return false;
+	return s.n > 0 && s.n <= TEXT_MAX;
+}
+
+static bool
+fits_path(struct str *s)
+{
+	return str_starts(*s, STR("/")) && no_control(*s);
+}
+
+static bool
+fits_inbox(struct str *s)
+{
+	struct str path = str_skip(*s, strlen("sqlite:"));
+
+	if (str_eq(*s, STR("none")) || str_eq(*s, STR("stdout:")))
+		return true;
+	return str_starts(*s, STR("sqlite:")) && fits_path(&path) &&
+	    !str_ends(path, STR("/"));
+}
+
+static bool
+fits_socket(struct str *s)
+{
+	if (!str_starts(*s, STR("unix:")))
+		return false;
+	*s = str_skip(*s, strlen("unix:"));
+	return fits_path(s) && s->n <= SOCKET_MAX;
+}
+
+static bool
+fits_log(struct str *s)
+{
+	struct str path = str_skip(*s, strlen("file:"));
+
+	return str_eq(*s, STR("stderr")) || str_eq(*s, STR("stdout")) ||
+	    str_eq(*s, STR("syslog")) ||
+	    (str_starts(*s, STR("file:")) && fits_path(&path));
+}
+
+/* What is wrong with the path of a hook, or NULL.  DESIGN.md, section 6. */
+static const char *
+path_wrong(struct str path)
+{
+	struct str rest = path;
+	size_t i;
+
+	if (!str_starts(path, STR("/")))
+		return "must begin with \"/\"";
+	if (path.n > 1000)
+		return "is longer than 1000 bytes";
+	for (i = 0; i < path.n; i++) {
+		if (path.p[i] <= ' ' || path.p[i] > '~')
+			return "holds a byte that is not printable ASCII";
+		if (path.p[i] == '%')
+			return "holds \"%\": paths are compared as they were "
+			    "sent, and are plain";
+		if (path.p[i] == '?' || path.p[i] == '#')
+			return "holds \"?\" or \"#\": a path ends before them";
+	}
+	str_cut(&rest, '/');
+	while (rest.p != NULL) {
+		struct str part = str_cut(&rest, '/');
+
+		if (part.n == 0 && rest.p != NULL)
+			return "holds \"//\"";
+		if (str_eq(part, STR(".")) || str_eq(part, STR("..")))
+			return "holds a segment \".\" or \"..\"";
+	}
+	return NULL;
+}
+/* The same for the schema. */
+#define PATH_PATTERN \
+	"^(?!.*//)(?!.*/\\.\\.?(/|$))/[!\"$&-/0->@-~]*$"
+
+static bool
+fits_health(struct str *s)
+{
+	if (str_eq(*s, STR("none"))) {
+		s->n = 0;
+		return true;
+	}
+	/* Cloud Run keeps paths that end in z for itself. */
+	return path_wrong(*s) == NULL && !str_ends(*s, STR("z"));
+}
+
+static bool
+fits_user(struct str *s)
+{
+	return all_of(*s, 1, 32, "_.-");
+}
+
+static bool
+fits_pass(struct str *s)
+{
+	return str_starts(*s, STR("@")) &&
+	    all_of(str_skip(*s, 1), 1, 64, "_-");
+}
+
+static bool
+fits_url(struct str *s)
+{
+	struct str host;
+
+	if (str_starts(*s, STR("https://")))
+		host = str_skip(*s, strlen("https://"));
+	else if (str_starts(*s, STR("http://")))
+		host = str_skip(*s, strlen("http://"));
+	else
+		return false;
+	return str_printable(host) && s->n <= TEXT_MAX && host.p[0] != '/' &&
+	    str_find(host, ' ') == -1 && str_find(host, '#') == -1;
+}
+
+static bool
+fits_arn(struct str *s)
+{
+	return str_starts(*s, STR("arn:")) && no_control(*s);
+}
+
+static bool
+fits_text(struct str *s)
+{
+	return no_control(*s);
+}
+
+bool
+conf_is_reference(struct str s)
+{
+	return str_starts(s, STR("env:")) || str_starts(s, STR("file:")) ||
+	    str_starts(s, STR("plain:"));
+}
+
+static bool
+fits_secret(struct str *s)
+{
+	struct str rest = *s, word = str_cut(&rest, ':');
+
+	if (rest.p == NULL || memchr(s->p, '\0', s->n) != NULL)
+		return false;
+	if (str_eq(word, STR("env")))
+		return all_of(rest, 1, 255, "_") &&
+		    !(rest.p[0] >= '0' && rest.p[0] <= '9');
+	if (str_eq(word, STR("file")))
+		return fits_path(&rest);
+	return str_eq(word, STR("plain")) && rest.n > 0;
+}
+
+/* A PEM has newlines. */
+static bool
+fits_public_key(struct str *s)
+{
+	if (conf_is_reference(*s))
+		return fits_secret(s);
+	return s->n > 0 && memchr(s->p, '\0', s->n) == NULL;
+}
+
+static bool
+fits_method(struct str *s)
+{
+	static const char *const known[] = { "GET", "HEAD", "POST", "PUT",
+	    "PATCH", "DELETE", "OPTIONS", NULL };
+	size_t i;
+
+	for (i = 0; known[i] != NULL; i++)
+		if (str_eq(*s, str_of(known[i])))
+			return true;
+	return false;
+}
+
+/* "AB:CD..." as openssl(1) prints it becomes "abcd...", as a web server says. */
+static bool
+fits_cert(struct str *s)
+{
+	char *p = (char *)(uintptr_t)s->p;	/* the arena's copy, and ours */
+	size_t i, n = 0;
+
+	if (str_eq(*s, STR("verified")))
+		return true;
+	for (i = 0; i < s->n; i++) {
+		if (p[i] == ':' && n % 2 == 0)
+			continue;
+		if (p[i] >= 'A' && p[i] <= 'F')
+			p[n++] = (char)(p[i] - 'A' + 'a');
+		else if ((p[i] >= '0' && p[i] <= '9') ||
+		    (p[i] >= 'a' && p[i] <= 'f'))
+			p[n++] = p[i];
+		else
+			return false;
+	}
+	s->n = n;
+	return n == 40 || n == 64;
+}
+
+static const struct kind k_flag = { FLAG, "flag", "true or false",
+	NULL, NULL, NULL, NULL, false };
+static const struct kind k_count = { NUMBER, "number", "a whole number",
+	NULL, units_count, NULL, NULL, false };
+static const struct kind k_size = { NUMBER, "size",
+	"a size like \"64k\" or \"26m\", or a number of bytes",
+	"^[0-9]+[kmgt]?$", units_size, NULL, NULL, false };
+static const struct kind k_time = { NUMBER, "duration",
+	"a duration like \"30s\" or \"7d\", or a number of seconds",
+	"^[0-9]+(ms|s|m|h|d)?$", units_time, NULL, NULL, false };
+static const struct kind k_word = { WORD, "word", "a word",
+	NULL, NULL, NULL, NULL, false };
+static const struct kind k_inbox = { TEXT, "inbox",
+	"\"sqlite:/PATH\", \"stdout:\" or \"none\"",
+	"^(none|stdout:|sqlite:/.*[^/])$", NULL, fits_inbox, NULL, false };
+static const struct kind k_socket = { TEXT, "socket",
+	"\"unix:/PATH\" of at most 107 bytes",
+	"^unix:/.{1,106}$", NULL, fits_socket, "unix:", false };
+static const struct kind k_log = { TEXT, "log",
+	"\"stderr\", \"stdout\", \"syslog\" or \"file:/PATH\"",
+	"^(stderr|stdout|syslog|file:/.+)$", NULL, fits_log, NULL, false };
+static const struct kind k_health = { TEXT, "path",
+	"\"none\", or a plain path that does not end in \"z\"",
+	"^(none|/.*[^z]|/)$", NULL, fits_health, NULL, false };
+static const struct kind k_path = { TEXT, "path", "an absolute path",
+	"^/", NULL, fits_path, NULL, false };
+static const struct kind k_user = { TEXT, "name",
+	"the name of a user or group",
+	"^[A-Za-z0-9_.-]{1,32}$", NULL, fits_user, NULL, false };
+static const struct kind k_pass = { TEXT, "location",
+	"\"@\" and the name of a location of nginx "
+	"(letters, digits, \"_\", \"-\")",
+	"^@[A-Za-z0-9_-]{1,64}$", NULL, fits_pass, NULL, false };
+static const struct kind k_url = { TEXT, "URL",
+	"a URL that begins with \"https://\" or \"http://\"",
+	"^https?://[^/ #][^ #]*$", NULL, fits_url, NULL, false };
+static const struct kind k_arn = { TEXT, "ARN",
+	"an ARN, which begins with \"arn:\"",
+	"^arn:", NULL, fits_arn, NULL, false };
+static const struct kind k_text = { TEXT, "text",
+	"a text without control characters", "^.+$", NULL, fits_text,
+	NULL, false };
+#define SECRET_PATTERN "^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|plain:(.|\n)+)$"
+static const struct kind k_token = { TEXT, "secret",
+	"\"env:NAME\", \"file:/PATH\" or \"plain:TEXT\"",
+	SECRET_PATTERN, NULL, fits_secret, NULL, true };
+static const struct kind k_public_key = { TEXT, "key",
+	"a public key, \"env:NAME\" or \"file:/PATH\"",
+	NULL, NULL, fits_public_key, NULL, true };
+static const struct kind k_cert = { TEXT, "certificate",
+	"\"verified\", or the SHA-1 or SHA-256 fingerprint in hex",
+	"^(verified|[0-9A-Fa-f:]{40,95})$", NULL, fits_cert, NULL, false };
+static const struct kind k_secrets = { LIST, "secret or list",
+	"\"env:NAME\", \"file:/PATH\" or \"plain:TEXT\"",
+	SECRET_PATTERN, NULL, fits_secret, NULL, true };
+static const struct kind k_methods = { LIST, "method or list",
+	"GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS",
+	"^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$", NULL, fits_method,
+	NULL, false };
+static const struct kind k_nets = { NETS, "network or list",
+	"an address or a network like \"192.0.2.0/24\" or \"2001:db8::/32\"",
+	"^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$", NULL, NULL, NULL, false };
+static const struct kind k_provider = { PROVIDER, "name or object",
+	"the name of a provider (see \"hooklatch providers\") or an object",
+	"^[a-z0-9][a-z0-9-]{0,63}$", NULL, NULL, NULL, false };
+static const struct kind k_group = { GROUP, "object", "an object",
+	NULL, NULL, NULL, NULL, false };
+static const struct kind k_hooks = { HOOKS, "object",
+	"an object whose keys are the paths of hooks",
+	NULL, NULL, NULL, NULL, false };
+static const struct kind k_editor = { EDITOR, "text", NULL,
+	NULL, NULL, NULL, NULL, false };
+static const struct kind k_later = { LATER, NULL, NULL,
+	NULL, NULL, NULL, NULL, false };
+
+/* --- the table ---------------------------------------------------------------- */
+
+enum level { TOP, LIMITS, USERS, HOOK };
+static const char *const level_names[] = { "the file", "limits", "users",
+	"a hook" };
+
+struct option {
+	enum level	 level;
+	const char	*name;
+	const struct kind *kind;
+	size_t		 at;		/* lands there ... */
+	size_t		 size;
+	const char	*preset;	/* NULL: not given is a value of its own */
+	const char	*range;		/* "1 to 1g"; of a WORD "that or this" */
+	const char	*means;
+	size_t		 count_at;	/* of lists: their length lands there */
+};
+#define IN(s, member)	offsetof(struct s, member), sizeof(((struct s *)0)->member)
+#define N(s, member)	offsetof(struct s, member)
+#define NOWHERE		0, 0
+#define PARAM(i)	offsetof(struct hook, params) + \
+			(size_t)(i) * sizeof(struct str), sizeof(struct str)
+
+static const struct option options[] = {
+{ TOP, "$schema", &k_editor, NOWHERE, NULL, NULL,
+  "Where editors find the schema; the programs do not look at it.", 0 },
+{ TOP, "inbox", &k_inbox, IN(conf, inbox), NULL, NULL,
+  "Where events are committed before they are acknowledged: a SQLite file, one "
+  "line of JSON each on standard output, or nowhere.", 0 },
+{ TOP, "courier", &k_socket, IN(conf, courier), NULL, NULL,
+  "The socket on which the handler finds the courier.", 0 },
+{ TOP, "log", &k_log, IN(conf, log), "stderr", NULL,
+  "Where the log goes.", 0 },
+{ TOP, "health", &k_health, IN(conf, health), "/health", NULL,
+  "The path that answers 200 when an event could be taken now; none: no such "
+  "path.", 0 },
+{ TOP, "providers", &k_path, IN(conf, providers_dir), NULL, NULL,
+  "A directory of provider files, ID.json each, that add to those of the "
+  "programs or replace them.", 0 },
+{ TOP, "volatile", &k_flag, IN(conf, volatile_ok), "false", NULL,
+  "Allows an inbox on a tmpfs or on the disk of Cloud Run, which is memory: its "
+  "events are lost with it.", 0 },
+{ TOP, "workers", &k_count, IN(conf, workers), "0", "0 to 1024",
+  "Processes that read requests; 0: one for each processor.", 0 },
+{ TOP, "users", &k_group, NOWHERE, NULL, NULL,
+  "Whom the programs become when root starts them.", 0 },
+{ TOP, "limits", &k_group, NOWHERE, NULL, NULL,
+  "What memory, disk and time are bounded by.", 0 },
+{ TOP, "hooks", &k_hooks, IN(conf, hooks), NULL, NULL,
+  "The paths that take requests.", N(conf, nhooks) },
+{ TOP, "destinations", &k_later, NOWHERE, NULL, NULL, NULL, 0 },
+
+{ USERS, "handler", &k_user, IN(conf, handler_user), "hooklatch", NULL,
+  "The user that the handler runs as.", 0 },
+{ USERS, "courier", &k_user, IN(conf, courier_user), "hooklatch-courier", NULL,
+  "The user that the courier runs as; the inbox is its own.", 0 },
+{ USERS, "group", &k_user, IN(conf, socket_group), "www-data", NULL,
+  "The group of the web server, which may connect to the handler's socket.", 0 },
+
+{ LIMITS, "worker_memory", &k_size, IN(conf, worker_memory), "64m", "1m to 64g",
+  "Memory for requests of one worker.", 0 },
+{ LIMITS, "in_flight", &k_count, IN(conf, in_flight), "1024", "1 to 65536",
+  "Requests that one worker holds at once; more wait to be accepted.", 0 },
+{ LIMITS, "body", &k_size, IN(conf, max_body), "26m", "1 to 1g",
+  "Largest body of a request; more is answered 413.", 0 },
+{ LIMITS, "json_depth", &k_count, IN(conf, max_depth), "128", "1 to 1000",
+  "How deep a JSON body may be nested.", 0 },
+{ LIMITS, "json_values", &k_count, IN(conf, max_values), "1000000",
+  "1 to 100000000",
+  "How many values, of any kind, a JSON body may hold.", 0 },
+{ LIMITS, "read_timeout", &k_time, IN(conf, read_timeout), "30s", "100ms to 1h",
+  "For a whole request to arrive from the web server, then it is dropped.", 0 },
+{ LIMITS, "deadline", &k_time, IN(conf, max_deadline), "10s", "100ms to 10m",
+  "Until a request whose event is not yet stored is answered 503; a provider "
+  "that waits less long shortens it.", 0 },
+{ LIMITS, "inbox_bytes", &k_size, IN(conf, inbox_bytes), "10g", "64k to 1024t",
+  "Size of the inbox, all its files together; over it new events are answered "
+  "503.", 0 },
+{ LIMITS, "inbox_age", &k_time, IN(conf, inbox_age), "30d", "0 to 36500d",
+  "How long an event is kept; 0: for ever.", 0 },
+{ LIMITS, "inbox_keep", &k_time, IN(conf, inbox_keep), "1d", "0 to 36500d",
+  "How long an event is kept even when room is needed.", 0 },
+{ LIMITS, "remember", &k_time, IN(conf, remember), "7d", "0 to 36500d",
+  "How long, at least, the id of an event is remembered to know a repeat.", 0 },
+
+{ HOOK, "provider", &k_provider, IN(hook, provider), NULL, NULL,
+  "Who sends: the name of a provider's file, or an object, which is a provider "
+  "of one's own.", 0 },
+{ HOOK, "secret", &k_secrets, IN(hook, secrets), NULL, NULL,
+  "What the provider signs with or sends; of several any may match.",
+  N(hook, nsecrets) },
+{ HOOK, "auth", &k_word, IN(hook, auth), "provider", "provider or none",
+  "none: anybody may send events to this hook.", 0 },
+{ HOOK, "from", &k_nets, IN(hook, from), NULL, NULL,
+  "Networks that REMOTE_ADDR must be in; others are answered 403.",
+  N(hook, nfrom) },
+{ HOOK, "client_cert", &k_cert, IN(hook, client_cert), NULL, NULL,
+  "The TLS client certificate that the web server must have seen: any that it "
+  "verified, or the one with this fingerprint.", 0 },
+{ HOOK, "methods", &k_methods, IN(hook, methods), NULL, NULL,
+  "Methods instead of those of the provider's file.", N(hook, nmethods) },
+{ HOOK, "body", &k_size, IN(hook, max_body), NULL, "1 to 1g",
+  "Largest body of a request, less than the limit for all.", 0 },
+{ HOOK, "window", &k_time, IN(hook, window), NULL, "1s to 3650d",
+  "How far the signed time may be from ours, instead of what the provider's file "
+  "says.", 0 },
+{ HOOK, "deadline", &k_time, IN(hook, deadline), NULL, "100ms to 10m",
+  "Until a request is answered 503, instead of what the provider's file says.", 0 },
+{ HOOK, "handshake", &k_word, IN(hook, open_handshake), "verified",
+  "verified or open",
+  "open: answers a challenge before the secret held, where the provider's file "
+  "provides for it.", 0 },
+{ HOOK, "replay", &k_word, IN(hook, refuse_replay), "store", "store or refuse",
+  "refuse: the same signed bytes under another id are answered 401, not stored "
+  "and marked.", 0 },
+{ HOOK, "pass", &k_pass, IN(hook, pass), NULL, NULL,
+  "A named location of nginx that gets the request once it is verified.", 0 },
+{ HOOK, "verify_token", &k_token, PARAM(PARAM_VERIFY_TOKEN), NULL, NULL,
+  "The token that the provider shows in its handshake; a reference like a "
+  "secret's.", 0 },
+{ HOOK, "public_key", &k_public_key, PARAM(PARAM_PUBLIC_KEY), NULL, NULL,
+  "The key that the provider's signatures verify with: as it is, or a reference "
+  "like a secret's.", 0 },
+{ HOOK, "client_id", &k_text, PARAM(PARAM_CLIENT_ID), NULL, NULL,
+  "Of the application, as the provider shows it.", 0 },
+{ HOOK, "app_key", &k_text, PARAM(PARAM_APP_KEY), NULL, NULL,
+  "Of the application, as the provider shows it.", 0 },
+{ HOOK, "key_id", &k_text, PARAM(PARAM_KEY_ID), NULL, NULL,
+  "Which of the provider's keys must have signed.", 0 },
+{ HOOK, "topic_arn", &k_arn, PARAM(PARAM_TOPIC_ARN), NULL, NULL,
+  "The topic that messages must come from.", 0 },
+{ HOOK, "webhook_id", &k_text, PARAM(PARAM_WEBHOOK_ID), NULL, NULL,
+  "Of the webhook, as the provider shows it.", 0 },
+{ HOOK, "audience", &k_text, PARAM(PARAM_AUDIENCE), NULL, NULL,
+  "For whom a token must be made out.", 0 },
+{ HOOK, "email", &k_text, PARAM(PARAM_EMAIL), NULL, NULL,
+  "The account that a token must be from.", 0 },
+{ HOOK, "origin", &k_text, PARAM(PARAM_ORIGIN), NULL, NULL,
+  "The sender that may register itself.", 0 },
+{ HOOK, "topic", &k_text, PARAM(PARAM_TOPIC), NULL, NULL,
+  "The topic that a subscription must be for.", 0 },
+{ HOOK, "url", &k_url, PARAM(PARAM_URL), NULL, NULL,
+  "The public URL of the hook, where it is among what is signed.", 0 },
+{ HOOK, "deliver", &k_later, NOWHERE, NULL, NULL, NULL, 0 },
+};
+#define NOPTIONS	(sizeof(options) / sizeof(options[0]))
+
+const char *const hook_param_names[PARAM_COUNT] = {
+	[PARAM_VERIFY_TOKEN] = "verify_token",
+	[PARAM_PUBLIC_KEY] = "public_key",
+	[PARAM_CLIENT_ID] = "client_id",
+	[PARAM_APP_KEY] = "app_key",
+	[PARAM_KEY_ID] = "key_id",
+	[PARAM_TOPIC_ARN] = "topic_arn",
+	[PARAM_WEBHOOK_ID] = "webhook_id",
+	[PARAM_AUDIENCE] = "audience",
+	[PARAM_EMAIL] = "email",
+	[PARAM_ORIGIN] = "origin",
+	[PARAM_TOPIC] = "topic",
+	[PARAM_URL] = "url",
+};
+
+/* Engines of later versions; DESIGN.md, section 7. */
+static const char *const engines[] = { "pubsub:", "nats:", "redis:", "rediss:",
+	"kafka:", NULL };
+
+/* The level that a row of the family GROUP or HOOKS opens. */
+static enum level
+opens(const struct option *o)
+{
+	if (o->kind->family == HOOKS)
+		return HOOK;
+	return strcmp(o->name, "limits") == 0 ? LIMITS : USERS;
+}
+
+/* --- numbers ------------------------------------------------------------------ */
+
+static uint64_t
+number_get(const struct option *o, const void *base)
+{
+	const char *at = (const char *)base + o->at;
+
+	switch (o->size) {
+	case sizeof(bool):
+		return *(const bool *)at;
+	case sizeof(unsigned):
+		return *(const unsigned *)at;
+	default:
+		return *(const uint64_t *)at;
+	}
+}
+
+static void
+number_put(const struct option *o, void *base, uint64_t v)
+{
+	char *at = (char *)base + o->at;
+
+	switch (o->size) {
+	case sizeof(bool):
+		*(bool *)at = v != 0;
+		break;
+	case sizeof(unsigned):
+		*(unsigned *)at = (unsigned)v;
+		break;
+	default:
+		*(uint64_t *)at = v;
+		break;
+	}
+}
+
+/* "26m" by its units. */
+static bool
+number_read(const struct unit *units, struct str s, uint64_t *out)
+{
+	struct str digits, suffix;
+	uint64_t v;
+	size_t i, n = 0;
+
+	while (n < s.n && s.p[n] >= '0' && s.p[n] <= '9')
+		n++;
+	digits = str_head(s, n);
+	suffix = str_skip(s, n);
+	if (n == 0 || !str_to_u64(digits, &v))
+		return false;
+	for (i = 0; units[i].name != NULL; i++)
+		if (str_eq_nocase(suffix, str_of(units[i].name)))
+			return !__builtin_mul_overflow(v, units[i].factor, out);
+	return false;
+}
+
+/* By the largest unit that says it exactly, as JSON. */
+static void
+number_print(struct buf *b, const struct unit *units, uint64_t v)
+{
+	size_t i = 0;
+
+	while (units[i].name != NULL)
+		i++;
+	while (v != 0 && --i > 0) {
+		if (v % units[i].factor == 0) {
+			buf_printf(b, "\"%llu%s\"",
+			    (unsigned long long)(v / units[i].factor),
+			    units[i].name);
+			return;
+		}
+	}
+	buf_printf(b, "%llu", (unsigned long long)(v / units[0].factor));
+}
+
+/* "1 to 1g" or "that or this": its two ends. */
+static void
+range_ends(const struct option *o, struct str *first, struct str *last)
+{
+	*last = str_of(o->range);
+	*first = str_cut(last, ' ');
+	str_cut(last, ' ');
+}
+
+static bool
+in_range(const struct option *o, uint64_t v)
+{
+	struct str first, last;
+	uint64_t least = 0, most = UINT64_MAX;
+
+	range_ends(o, &first, &last);
+	number_read(o->kind->units, first, &least);
+	number_read(o->kind->units, last, &most);
+	return v >= least && v <= most;
+}
+
+/* --- networks ----------------------------------------------------------------- */
+
+static bool
+net_is_v4(const struct cidr *c)
+{
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	return c->bits >= 96 && memcmp(c->addr, mapped, sizeof(mapped)) == 0;
+}
+
+#define NET_TEXT	(INET6_ADDRSTRLEN + 4)
+
+static void
+net_text(const struct cidr *c, char out[NET_TEXT])
+{
+	bool v4 = net_is_v4(c);
+	size_t n;
+
+	inet_ntop(v4 ? AF_INET : AF_INET6, c->addr + (v4 ? 12 : 0), out,
+	    INET6_ADDRSTRLEN);
+	n = strlen(out);
+	snprintf(out + n, NET_TEXT - n, "/%u", v4 ? c->bits - 96 : c->bits);
+}
+
+static bool
+net_read(struct str s, struct cidr *c)
+{
+	struct str length = s, text = str_cut(&length, '/');
+	char addr[INET6_ADDRSTRLEN];
+	uint64_t bits;
+	unsigned offset = 0;
+
+	memset(c, 0, sizeof(*c));
+	if (text.n == 0 || text.n >= sizeof(addr) ||
+	    memchr(text.p, '\0', text.n) != NULL)
+		return false;
+	memcpy(addr, text.p, text.n);
+	addr[text.n] = '\0';
+	if (inet_pton(AF_INET, addr, c->addr + 12) == 1) {
+		c->addr[10] = c->addr[11] = 0xff;
+		offset = 96;
+	} else if (inet_pton(AF_INET6, addr, c->addr) != 1) {
+		return false;
+	}
+	bits = 128 - offset;
+	if (length.p != NULL && (!str_to_u64(length, &bits) ||
+	    bits > 128 - offset))
+		return false;
+	c->bits = (unsigned)bits + offset;
+	return true;
+}
+
+/* Clears what is beyond the length; was there anything? */
+static bool
+net_mask(struct cidr *c)
+{
+	unsigned i, left;
+	bool beyond = false;
+
+	for (i = 0; i < 16; i++) {
+		unsigned char keep;
+
+		left = c->bits > 8 * i ? c->bits - 8 * i : 0;
+		keep = left >= 8 ? 0xff : (unsigned char)(0xff00 >> left);
+		beyond |= (c->addr[i] & ~keep) != 0;
+		c->addr[i] &= keep;
+	}
+	return beyond;
+}
+
+/* --- reading ------------------------------------------------------------------ */
+
+struct reader {
+	struct conf	*c;
+	struct json_doc	*doc;
+	struct err	*e;
+};
+
+const char *
+conf_nearest(struct str word, const char *const *words)
+{
+	const char *best = NULL;
+	size_t far = 1 + word.n / 4, i;
+
+	/* Longer than any word we have: not worth the squared time. */
+	if (word.n > 64)
+		return NULL;
+	for (i = 0; words[i] != NULL; i++) {
+		struct str w = str_of(words[i]);
+		size_t d = str_distance(word, w);
+
+		if (d < w.n && (best == NULL ? d <= far : d < far)) {
+			best = words[i];
+			far = d;
+		}
+	}
+	return best;
+}
+
+/* Text of the file as a sentence may repeat it: escaped and not too long. */
+struct quoted { char p[160]; };
+
+static struct quoted
+quoted(struct str s)
+{
+	struct quoted q = { "\"...\"" };
+	struct buf b = BUF(sizeof(q.p) - 1);
+
+	buf_json(&b, str_head(s, 60));
+	if (s.n > 60 && b.n > 0)
+		b.n--, buf_put(&b, STR("...\""));
+	if (buf_ok(&b)) {
+		memcpy(q.p, b.p, b.n);
+		q.p[b.n] = '\0';
+	}
+	buf_free(&b);
+	return q;
+}
+
+static const char *
+kind_word(const struct json_object *v)
+{
+	switch (json_kind(v)) {
+	case JSON_BOOL:
+		return json_bool(v) ? "true" : "false";
+	case JSON_NUMBER:
+		return json_is_int(v) ? "a number" : "a fraction";
+	case JSON_STRING:
+		return "a string";
+	case JSON_ARRAY:
+		return "a list";
+	case JSON_OBJECT:
+		return "an object";
+	default:
+		return "null";
+	}
+}
+
+static int
+wrong_type(struct reader *r, const struct option *o,
+    const struct json_object *v)
+{
+	return json_err(r->doc, v, r->e, "\"%s\" must be %s, not %s",
+	    o->name, o->kind->what, kind_word(v));
+}
+
+static int
+no_room(struct reader *r)
+{
+	return err_set(r->e, ERR_OS, "%.*s: no memory to read it",
+	    STR_ARG(r->c->name));
+}
+
+static int
+number_take(struct reader *r, const struct option *o,
+    const struct json_object *v, void *base)
+{
+	uint64_t n;
+
+	if (json_kind(v) == JSON_NUMBER && json_is_int(v) && json_int(v) >= 0) {
+		if (__builtin_mul_overflow((uint64_t)json_int(v),
+		    o->kind->units[0].factor, &n))
+			n = UINT64_MAX;
+	} else if (json_kind(v) == JSON_NUMBER && json_is_int(v)) {
+		return json_err(r->doc, v, r->e, "\"%s\" must be %s, not %lld",
+		    o->name, o->range, (long long)json_int(v));
+	} else if (json_kind(v) != JSON_STRING || o->kind == &k_count) {
+		return wrong_type(r, o, v);
+	} else if (!number_read(o->kind->units, json_text(v), &n)) {
+		return json_err(r->doc, v, r->e, "\"%s\" must be %s, not %s",
+		    o->name, o->kind->what, quoted(json_text(v)).p);
+	}
+	if (!in_range(o, n))
+		return json_err(r->doc, v, r->e, "\"%s\" must be %s",
+		    o->name, o->range);
+	number_put(o, base, n);
+	return 0;
+}
+
+static int
+word_take(struct reader *r, const struct option *o,
+    const struct json_object *v, void *base)
+{
+	struct str first, last;
+
+	range_ends(o, &first, &last);
+	if (json_kind(v) != JSON_STRING)
+		return json_err(r->doc, v, r->e, "\"%s\" must be %s, not %s",
+		    o->name, o->range, kind_word(v));
+	if (!str_eq(json_text(v), first) && !str_eq(json_text(v), last))
+		return json_err(r->doc, v, r->e, "\"%s\" must be %s, not %s",
+		    o->name, o->range, quoted(json_text(v)).p);
+	number_put(o, base, str_eq(json_text(v), last));
+	return 0;
+}
+
+/* One text, of TEXT or of an element of LIST. */
+static int
+text_take(struct reader *r, const struct option *o,
+    const struct json_object *v, struct str *out)
+{
+	const struct kind *k = o->kind;
+	struct str s;
+	size_t i;
+
+	if (json_kind(v) != JSON_STRING)
+		return wrong_type(r, o, v);
+	for (i = 0; k == &k_inbox && engines[i] != NULL; i++)
+		if (str_starts(json_text(v), str_of(engines[i])))
+			return json_err(r->doc, v, r->e, "\"%s\": engines like "
+			    "\"%s\" are not in this version; use %s",
+			    o->name, engines[i], k->what);
+	s = arena_str(r->c->arena, json_text(v));
+	if (s.p == NULL)
+		return no_room(r);
+	if (k->fits(&s)) {
+		*out = s;
+		return 0;
+	}
+	if (k->secret)
+		return json_err(r->doc, v, r->e, "\"%s\" must be %s",
+		    o->name, k->what);
+	return json_err(r->doc, v, r->e, "\"%s\" must be %s, not %s",
+	    o->name, k->what, quoted(json_text(v)).p);
+}
+
+static int
+net_take(struct reader *r, const struct option *o,
+    const struct json_object *v, struct cidr *out)
+{
+	char text[NET_TEXT];
+
+	if (json_kind(v) != JSON_STRING)
+		return wrong_type(r, o, v);
+	if (!net_read(json_text(v), out))
+		return json_err(r->doc, v, r->e, "\"%s\" must be %s, not %s",
+		    o->name, o->kind->what, quoted(json_text(v)).p);
+	if (net_mask(out)) {
+		net_text(out, text);
+		return json_err(r->doc, v, r->e, "\"%s\": %s has bits beyond "
+		    "its length; did you mean \"%s\"?", o->name,
+		    quoted(json_text(v)).p, text);
+	}
+	return 0;
+}
+
+/* LIST and NETS: an element alone is a list of one. */
+static int
+list_take(struct reader *r, const struct option *o,
+    const struct json_object *v, void *base)
+{
+	bool list = json_kind(v) == JSON_ARRAY;
+	bool nets = o->kind->family == NETS;
+	size_t n = list ? json_count(v) : 1, i;
+	size_t each = nets ? sizeof(struct cidr) : sizeof(struct str);
+	char *all;
+
+	if (n == 0)
+		return json_err(r->doc, v, r->e, "\"%s\" is an empty list; "
+		    "leave it out or name at least one", o->name);
+	if ((all = arena_alloc(r->c->arena, n * each)) == NULL)
+		return no_room(r);
+	for (i = 0; i < n; i++) {
+		const struct json_object *item = list ? json_at(v, i) : v;
+		void *at = all + i * each;
+
+		/* A null has no place of its own. */
+		if (list && json_kind(item) != JSON_STRING)
+			return json_err(r->doc, item == NULL ? v : item, r->e,
+			    "\"%s\" must be a list of strings, and one of them "
+			    "is %s", o->name, kind_word(item));
+		if (nets ? net_take(r, o, item, at) : text_take(r, o, item, at))
+			return -1;
+	}
+	memcpy((char *)base + o->at, &all, sizeof(all));
+	memcpy((char *)base + o->count_at, &n, sizeof(n));
+	return 0;
+}
+
+static int
+provider_take(struct reader *r, const struct option *o,
+    const struct json_object *v, struct hook *h)
+{
+	struct str id;
+	size_t i;
+
+	if (json_kind(v) == JSON_OBJECT) {
+		h->own = arena_str(r->c->arena, json_source(r->doc, v));
+		h->provider = STR("own");
+		return h->own.p == NULL ? no_room(r) : 0;
+	}
+	if (json_kind(v) != JSON_STRING)
+		return wrong_type(r, o, v);
+	id = json_text(v);
+	if (str_eq(id, STR("own")))
+		return json_err(r->doc, v, r->e, "\"own\" is what providers "
+		    "written into a hook are called; name another");
+	for (i = 0; i < id.n; i++)
+		if (!((id.p[i] >= 'a' && id.p[i] <= 'z') ||
+		    (id.p[i] >= '0' && id.p[i] <= '9') ||
+		    (id.p[i] == '-' && i > 0)))
+			break;
+	if (id.n == 0 || id.n > 64 || i < id.n)
+		return json_err(r->doc, v, r->e, "\"%s\" must be %s, not %s",
+		    o->name, o->kind->what, quoted(id).p);
+	h->provider = arena_str(r->c->arena, id);
+	return h->provider.p == NULL ? no_room(r) : 0;
+}
+
+static int
+unknown_key(struct reader *r, const struct json_object *v, struct str name,
+    enum level level)
+{
+	const char *names[NOPTIONS + 1], *near;
+	const struct option *other = NULL;
+	size_t i, n = 0;
+
+	for (i = 0; i < NOPTIONS; i++) {
+		if (options[i].level == level)
+			names[n++] = options[i].name;
+		else if (other == NULL && str_eq(name, str_of(options[i].name)))
+			other = &options[i];
+	}
+	names[n] = NULL;
+	if (other != NULL)
+		return json_err(r->doc, v, r->e, "unknown key \"%s\" in %s; it "
+		    "belongs in %s", other->name, level_names[level],
+		    other->level == TOP ? "the top level of the file" :
+		    other->level == HOOK ? "a hook" :
+		    other->level == LIMITS ? "\"limits\"" : "\"users\"");
+	if ((near = conf_nearest(name, names)) != NULL)
+		return json_err(r->doc, v, r->e,
+		    "unknown key %s; did you mean \"%s\"?",
+		    quoted(name).p, near);
+	return json_err(r->doc, v, r->e, "unknown key %s in %s",
+	    quoted(name).p, level_names[level]);
+}
+
+static int	hooks_take(struct reader *, const struct json_object *);
+
+/* The members of one object, by the rows of its level. */
+static int
+level_take(struct reader *r, const struct json_object *object,
+    enum level level, void *base)
+{
+	size_t i, j;
+
+	for (i = 0; i < json_count(object); i++) {
+		const struct option *o = NULL;
+		const struct json_object *v;
+		struct str name;
+		int rc = 0;
+
+		v = json_nth(object, i, &name);
+		for (j = 0; j < NOPTIONS && o == NULL; j++)
+			if (options[j].level == level &&
+			    str_eq(name, str_of(options[j].name)))
+				o = &options[j];
+		if (o == NULL)
+			return unknown_key(r, v, name, level);
+		switch (o->kind->family) {
+		case NUMBER:
+			rc = number_take(r, o, v, base);
+			break;
+		case FLAG:
+			if (json_kind(v) != JSON_BOOL)
+				return wrong_type(r, o, v);
+			number_put(o, base, json_bool(v));
+			break;
+		case WORD:
+			rc = word_take(r, o, v, base);
+			break;
+		case TEXT:
+			rc = text_take(r, o, v, (void *)((char *)base + o->at));
+			break;
+		case LIST:
+		case NETS:
+			rc = list_take(r, o, v, base);
+			break;
+		case PROVIDER:
+			rc = provider_take(r, o, v, base);
+			break;
+		case GROUP:
+			if (json_kind(v) != JSON_OBJECT)
+				return wrong_type(r, o, v);
+			rc = level_take(r, v, opens(o), base);
+			if (rc == 0 && r->c->inbox_age != 0 &&
+			    r->c->inbox_keep > r->c->inbox_age)
+				return json_err(r->doc, v, r->e,
+				    "\"inbox_keep\" is longer than \"inbox_age\"");
+			break;
+		case HOOKS:
+			if (json_kind(v) != JSON_OBJECT)
+				return wrong_type(r, o, v);
+			rc = hooks_take(r, v);
+			break;
+		case EDITOR:
+			break;
+		case LATER:
+			return json_err(r->doc, v, r->e,
+			    "\"%s\" is not in this version", o->name);
+		}
+		if (rc == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* What a level is before its keys are read. */
+static void
+level_preset(enum level level, void *base)
+{
+	size_t i;
+
+	for (i = 0; i < NOPTIONS; i++) {
+		const struct option *o = &options[i];
+		struct str preset = str_of(o->preset);
+		uint64_t n;
+
+		if (o->level != level || preset.p == NULL)
+			continue;
+		switch (o->kind->family) {
+		case NUMBER:
+			if (number_read(o->kind->units, preset, &n))
+				number_put(o, base, n);
+			break;
+		case TEXT:
+			memcpy((char *)base + o->at, &preset, sizeof(preset));
+			break;
+		default:	/* flags and words: zero is the first of them */
+			break;
+		}
+	}
+	if (level == HOOK)
+		((struct hook *)base)->window = -1;
+}
+
+/* Keys that are fine alone and wrong together. */
+static int
+hook_finish(struct reader *r, const struct json_object *v, struct hook *h)
+{
+	if (h->auth == AUTH_NONE && (h->nsecrets > 0 ||
+	    h->params[PARAM_PUBLIC_KEY].p != NULL))
+		return json_err(r->doc, v, r->e, "hook %s has \"auth\": "
+		    "\"none\" and a %s; one of them is too much",
+		    quoted(h->path).p,
+		    h->nsecrets > 0 ? "secret" : "public key");
+	if (h->auth == AUTH_PROVIDER && h->provider.p == NULL)
+		return json_err(r->doc, v, r->e, "hook %s has no \"provider\"; "
+		    "if anybody may send to it, say \"auth\": \"none\"",
+		    quoted(h->path).p);
+	return 0;
+}
+
+static int
+hooks_take(struct reader *r, const struct json_object *hooks)
+{
+	size_t i, n = json_count(hooks);
+	struct conf *c = r->c;
+
+	c->hooks = arena_alloc(c->arena, (n + 1) * sizeof(*c->hooks));
+	if (c->hooks == NULL)
+		return no_room(r);
+	for (i = 0; i < n; i++) {
+		struct hook *h = &c->hooks[i];
+		const struct json_object *v;
+		struct err where;
+		const char *wrong;
+		struct str path;
+
+		v = json_nth(hooks, i, &path);
+		if ((wrong = path_wrong(path)) != NULL)
+			return json_err(r->doc, v, r->e, "path %s of a hook %s",
+			    quoted(path).p, wrong);
+		if (json_kind(v) != JSON_OBJECT)
+			return json_err(r->doc, v, r->e, "hook %s must be an "
+			    "object, not %s", quoted(path).p, kind_word(v));
+		level_preset(HOOK, h);
+		json_err(r->doc, v, &where, "%s", "");
+		h->where = arena_str(c->arena, str_head(str_of(where.text),
+		    strlen(where.text) - strlen(": ")));
+		h->path = arena_str(c->arena, path);
+		if (h->where.p == NULL || h->path.p == NULL)
+			return no_room(r);
+		c->nhooks++;
+		if (level_take(r, v, HOOK, h) == -1 ||
+		    hook_finish(r, v, h) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* What depends on keys that stand anywhere in the file. */
+static int
+conf_finish(struct conf *c, struct err *e)
+{
+	size_t i;
+
+	if (c->inbox.p != NULL)
+		conf_set_inbox(c, c->inbox);
+	for (i = 0; i < c->nhooks; i++) {
+		const struct hook *h = &c->hooks[i];
+		const char *more = h->max_body > c->max_body ? "body" :
+		    h->deadline > c->max_deadline ? "deadline" : NULL;
+
+		if (c->health.n > 0 && str_eq(h->path, c->health))
+			return err_set(e, ERR_CONF, "%.*s: hook %s has the path "
+			    "of \"health\"; give one of them another",
+			    STR_ARG(h->where), quoted(h->path).p);
+		if (more != NULL)
+			return err_set(e, ERR_CONF, "%.*s: \"%s\" of hook %s is "
+			    "more than \"limits\" allows; raise \"%s\" there",
+			    STR_ARG(h->where), more, quoted(h->path).p, more);
+	}
+	return 0;
+}
+
+void
+conf_set_inbox(struct conf *c, struct str written)
+{
+	c->inbox = written;
+	c->inbox_path = STR_NONE;
+	if (str_starts(written, STR("sqlite:"))) {
+		c->inbox_kind = INBOX_SQLITE;
+		c->inbox_path = str_skip(written, strlen("sqlite:"));
+	} else {
+		c->inbox_kind = str_eq(written, STR("stdout:")) ? INBOX_STDOUT :
+		    INBOX_NONE;
+	}
+}
+
+struct conf *
+conf_read(struct str text, const char *name, struct err *e)
+{
+	struct reader r = { NULL, NULL, e };
+	struct arena *a;
+
+	if (text.n > CONF_TEXT_MAX) {
+		err_set(e, ERR_CONF, "%s: is longer than %d MiB", name,
+		    CONF_TEXT_MAX >> 20);
+		return NULL;
+	}
+	/* More than the densest file needs: a list of one-letter secrets. */
+	a = arena_new(64 * text.n + (1 << 20));
+	r.c = a == NULL ? NULL : arena_alloc(a, sizeof(*r.c));
+	if (r.c == NULL) {
+		arena_free(a);
+		err_set(e, ERR_OS, "%s: no memory to read it", name);
+		return NULL;
+	}
+	r.c->arena = a;
+	r.c->name = arena_str(a, str_of(name));
+	level_preset(TOP, r.c);
+	level_preset(LIMITS, r.c);
+	level_preset(USERS, r.c);
+	if ((r.doc = json_read(text, name, e)) == NULL)
+		goto bad;
+	if (json_kind(json_root(r.doc)) != JSON_OBJECT) {
+		err_set(e, ERR_CONF, "%s:1:1: a configuration is an object, "
+		    "{ ... }", name);
+		goto bad;
+	}
+	if (level_take(&r, json_root(r.doc), TOP, r.c) == -1 ||
+	    conf_finish(r.c, e) == -1)
+		goto bad;
+	json_close(r.doc);
+	return r.c;
+bad:
+	json_close(r.doc);
+	conf_free(r.c);
+	return NULL;
+}
+
+void
+conf_free(struct conf *c)
+{
+	if (c != NULL)
+		arena_free(c->arena);	/* c itself lives in it */
+}
+
+/* --- printing ------------------------------------------------------------------- */
+
+static struct str
+text_get(const struct option *o, const void *base)
+{
+	return *(const struct str *)(const void *)((const char *)base + o->at);
+}
+
+static void
+list_get(const struct option *o, const void *base, const void **all, size_t *n)
+{
+	memcpy(all, (const char *)base + o->at, sizeof(*all));
+	memcpy(n, (const char *)base + o->count_at, sizeof(*n));
+}
+
+/* Is there a value to print?  What is not given has none, and no default. */
+static bool
+given(const struct option *o, const void *base)
+{
+	const void *all;
+	size_t n;
+
+	switch (o->kind->family) {
+	case NUMBER:
+		return o->preset != NULL || in_range(o, number_get(o, base));
+	case TEXT:
+	case PROVIDER:
+		return text_get(o, base).p != NULL;
+	case LIST:
+	case NETS:
+		list_get(o, base, &all, &n);
+		return n > 0;
+	case HOOKS:
+	case GROUP:
+	case FLAG:
+	case WORD:
+		return true;
+	case EDITOR:
+	case LATER:
+		break;
+	}
+	return false;
+}
+
+static void
+text_print(struct buf *b, const struct kind *k, struct str s)
+{
+	struct buf whole = BUF(SIZE_MAX / 2);
+
+	if (k->prefix == NULL) {
+		buf_json(b, s.n > 0 ? s : STR("none"));
+		return;
+	}
+	buf_put(&whole, str_of(k->prefix));
+	buf_put(&whole, s);
+	buf_json(b, buf_str(&whole));
+	buf_free(&whole);
+}
+
+static void
+list_print(struct buf *b, const struct option *o, const void *base)
+{
+	bool nets = o->kind->family == NETS;
+	char net[NET_TEXT];
+	const void *all;
+	size_t n, i;
+
+	list_get(o, base, &all, &n);
+	if (n > 1)
+		buf_putc(b, '[');
+	for (i = 0; i < n; i++) {
+		if (nets)
+			net_text((const struct cidr *)all + i, net);
+		buf_put(b, i > 0 ? STR(", ") : STR(""));
+		buf_json(b, nets ? str_of(net) : ((const struct str *)all)[i]);
+	}
+	if (n > 1)
+		buf_putc(b, ']');
+}
+
+static void
+indent(struct buf *b, unsigned depth)
+{
+	buf_putc(b, '\n');
+	while (depth-- > 0)
+		buf_putc(b, '\t');
+}
+
+static void
+level_print(struct buf *b, enum level level, const void *base, unsigned depth)
+{
+	const char *sep = "";
+	struct str first, last;
+	size_t i, j;
+
+	buf_putc(b, '{');
+	for (i = 0; i < NOPTIONS; i++) {
+		const struct option *o = &options[i];
+		const struct conf *c = base;
+
+		if (o->level != level || !given(o, base))
+			continue;
+		buf_put(b, str_of(sep));
+		sep = ",";
+		indent(b, depth + 1);
+		buf_printf(b, "\"%s\": ", o->name);
+		switch (o->kind->family) {
+		case NUMBER:
+			number_print(b, o->kind->units, number_get(o, base));
+			break;
+		case FLAG:
+			buf_put(b, number_get(o, base) ? STR("true") :
+			    STR("false"));
+			break;
+		case WORD:
+			range_ends(o, &first, &last);
+			buf_json(b, number_get(o, base) ? last : first);
+			break;
+		case TEXT:
+			text_print(b, o->kind, text_get(o, base));
+			break;
+		case LIST:
+		case NETS:
+			list_print(b, o, base);
+			break;
+		case PROVIDER:
+			if (((const struct hook *)base)->own.p != NULL)
+				buf_put(b, ((const struct hook *)base)->own);
+			else
+				buf_json(b, text_get(o, base));
+			break;
+		case GROUP:
+			level_print(b, opens(o), base, depth + 1);
+			break;
+		case HOOKS:
+			buf_putc(b, '{');
+			for (j = 0; j < c->nhooks; j++) {
+				buf_put(b, j > 0 ? STR(",") : STR(""));
+				indent(b, depth + 2);
+				buf_json(b, c->hooks[j].path);
+				buf_put(b, STR(": "));
+				level_print(b, HOOK, &c->hooks[j], depth + 2);
+			}
+			indent(b, depth + 1);
+			buf_putc(b, '}');
+			break;
+		case EDITOR:
+		case LATER:
+			break;
+		}
+	}
+	indent(b, depth);
+	buf_putc(b, '}');
+}
+
+void
+conf_print(struct buf *b, const struct conf *c)
+{
+	level_print(b, TOP, c, 0);
+	buf_putc(b, '\n');
+}
+
+/* --- comparing ------------------------------------------------------------------ */
+
+static bool
+text_equal(struct str a, struct str b)
+{
+	return (a.p == NULL) == (b.p == NULL) && str_eq(a, b);
+}
+
+static bool
+list_equal(const struct option *o, const void *a, const void *b)
+{
+	const void *pa, *pb;
+	size_t na, nb, i;
+
+	list_get(o, a, &pa, &na);
+	list_get(o, b, &pb, &nb);
+	if (na != nb)
+		return false;
+	for (i = 0; i < na; i++) {
+		const struct cidr *ca = pa, *cb = pb;
+		const struct str *sa = pa, *sb = pb;
+
+		if (o->kind->family == NETS ? ca[i].bits != cb[i].bits ||
+		    memcmp(ca[i].addr, cb[i].addr, sizeof(ca[i].addr)) != 0 :
+		    !str_eq(sa[i], sb[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool
+level_equal(enum level level, const void *a, const void *b)
+{
+	const struct hook *ha = a, *hb = b;
+	const struct conf *ca = a, *cb = b;
+	size_t i, j;
+
+	for (i = 0; i < NOPTIONS; i++) {
+		const struct option *o = &options[i];
+
+		if (o->level != level)
+			continue;
+		switch (o->kind->family) {
+		case NUMBER:
+		case FLAG:
+		case WORD:
+			if (number_get(o, a) != number_get(o, b))
+				return false;
+			break;
+		case TEXT:
+			if (!text_equal(text_get(o, a), text_get(o, b)))
+				return false;
+			break;
+		case PROVIDER:
+			if (!text_equal(ha->provider, hb->provider) ||
+			    !text_equal(ha->own, hb->own))
+				return false;
+			break;
+		case LIST:
+		case NETS:
+			if (!list_equal(o, a, b))
+				return false;
+			break;
+		case GROUP:
+			if (!level_equal(opens(o), a, b))
+				return false;
+			break;
+		case HOOKS:
+			if (ca->nhooks != cb->nhooks)
+				return false;
+			for (j = 0; j < ca->nhooks; j++)
+				if (!str_eq(ca->hooks[j].path,
+				    cb->hooks[j].path) || !level_equal(HOOK,
+				    &ca->hooks[j], &cb->hooks[j]))
+					return false;
+			break;
+		case EDITOR:
+		case LATER:
+			break;
+		}
+	}
+	return true;
+}
+
+bool
+conf_equal(const struct conf *a, const struct conf *b)
+{
+	return level_equal(TOP, a, b);
+}
+
+/* --- the JSON Schema -------------------------------------------------------------- */
+
+static void
+schema_string(struct buf *b, const struct kind *k)
+{
+	buf_put(b, STR("\"type\": \"string\""));
+	if (k->pattern != NULL) {
+		buf_put(b, STR(", \"pattern\": "));
+		buf_json(b, str_of(k->pattern));
+	}
+}
+
+/* Bounds hold for plain numbers; a text is held to its pattern. */
+static void
+schema_number(struct buf *b, const struct option *o)
+{
+	const struct unit *units = o->kind->units;
+	uint64_t least = 0, most = 0;
+	struct str first, last;
+
+	range_ends(o, &first, &last);
+	number_read(units, first, &least);
+	number_read(units, last, &most);
+	if (o->kind->pattern == NULL) {
+		buf_put(b, STR("\"type\": \"integer\""));
+	} else {
+		buf_put(b, STR("\"type\": [\"string\", \"integer\"], "
+		    "\"pattern\": "));
+		buf_json(b, str_of(o->kind->pattern));
+	}
+	buf_printf(b, ", \"minimum\": %llu, \"maximum\": %llu",
+	    (unsigned long long)((least + units[0].factor - 1) /
+	    units[0].factor), (unsigned long long)(most / units[0].factor));
+}
+
+static void
+schema_level(struct buf *b, enum level level, unsigned depth)
+{
+	const char *sep = "";
+	struct str first, last;
+	size_t i;
+
+	buf_put(b, STR("\"type\": \"object\","));
+	indent(b, depth);
+	buf_put(b, STR("\"additionalProperties\": false,"));
+	indent(b, depth);
+	buf_put(b, STR("\"properties\": {"));
+	for (i = 0; i < NOPTIONS; i++) {
+		const struct option *o = &options[i];
+		const struct kind *k = o->kind;
+
+		if (o->level != level || k->family == LATER)
+			continue;
+		buf_put(b, str_of(sep));
+		sep = ",";
+		indent(b, depth + 1);
+		buf_printf(b, "\"%s\": {", o->name);
+		indent(b, depth + 2);
+		buf_put(b, STR("\"description\": "));
+		buf_json(b, str_of(o->means));
+		buf_putc(b, ',');
+		indent(b, depth + 2);
+		switch (k->family) {
+		case NUMBER:
+			schema_number(b, o);
+			break;
+		case FLAG:
+			buf_put(b, STR("\"type\": \"boolean\""));
+			break;
+		case WORD:
+			range_ends(o, &first, &last);
+			buf_put(b, STR("\"enum\": ["));
+			buf_json(b, first);
+			buf_put(b, STR(", "));
+			buf_json(b, last);
+			buf_putc(b, ']');
+			break;
+		case TEXT:
+		case EDITOR:
+			schema_string(b, k);
+			break;
+		case LIST:
+		case NETS:
+			buf_put(b, STR("\"anyOf\": [{ "));
+			schema_string(b, k);
+			buf_put(b, STR(" },"));
+			indent(b, depth + 3);
+			buf_put(b, STR("{ \"type\": \"array\", "
+			    "\"minItems\": 1, \"items\": { "));
+			schema_string(b, k);
+			buf_put(b, STR(" } }]"));
+			break;
+		case PROVIDER:
+			buf_put(b, STR("\"anyOf\": [{ "));
+			schema_string(b, k);
+			buf_put(b, STR(" }, { \"type\": \"object\" }]"));
+			break;
+		case GROUP:
+			schema_level(b, opens(o), depth + 2);
+			break;
+		case HOOKS:
+			buf_put(b, STR("\"type\": \"object\","));
+			indent(b, depth + 2);
+			buf_put(b, STR("\"propertyNames\": { \"pattern\": "));
+			buf_json(b, STR(PATH_PATTERN));
+			buf_put(b, STR(" },"));
+			indent(b, depth + 2);
+			buf_put(b, STR("\"additionalProperties\": {"));
+			indent(b, depth + 3);
+			schema_level(b, HOOK, depth + 3);
+			indent(b, depth + 2);
+			buf_putc(b, '}');
+			break;
+		case LATER:
+			break;
+		}
+		if (o->preset != NULL) {
+			buf_putc(b, ',');
+			indent(b, depth + 2);
+			buf_put(b, STR("\"default\": "));
+			if (k == &k_count || k == &k_flag)
+				buf_put(b, str_of(o->preset));
+			else
+				buf_json(b, str_of(o->preset));
+		}
+		indent(b, depth + 1);
+		buf_putc(b, '}');
+	}
+	indent(b, depth);
+	buf_putc(b, '}');
+}
+
+void
+conf_schema(struct buf *b)
+{
+	buf_put(b, STR("{\n\t\"$schema\": "
+	    "\"https://json-schema.org/draft/2020-12/schema\",\n"
+	    "\t\"title\": \"hooklatch.json\",\n\t"));
+	schema_level(b, TOP, 1);
+	buf_put(b, STR("\n}\n"));
+}
+
+/* --- the manual ------------------------------------------------------------------- */
+
+/* A text line of mdoc: a backslash is \e, and no line begins with a dot. */
+static void
+manual_text(struct buf *b, struct str s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++) {
+		if (s.p[i] == '\\')
+			buf_put(b, STR("\\e"));
+		else
+			buf_putc(b, s.p[i]);
+		/* A sentence ends its line, for the width of its space. */
+		if (s.p[i] == '.' && i + 1 < s.n && s.p[i + 1] == ' ') {
+			buf_putc(b, '\n');
+			i++;
+		}
+	}
+	buf_putc(b, '\n');
+}
+
+static void
+manual_level(struct buf *b, enum level level)
+{
+	size_t i;
+
+	buf_put(b, STR(".Bl -tag -width Ds\n"));
+	for (i = 0; i < NOPTIONS; i++) {
+		const struct option *o = &options[i];
+
+		if (o->level != level || o->kind->family == LATER)
+			continue;
+		buf_printf(b, ".It Cm %s No \\(en Em %s", o->name,
+		    o->kind->name);
+		if (o->range != NULL && o->kind->family != WORD)
+			buf_printf(b, " No from %s", o->range);
+		buf_putc(b, '\n');
+		manual_text(b, str_of(o->means));
+		if (o->preset != NULL)
+			buf_printf(b, "The default is\n.Ql %s .\n", o->preset);
+	}
+	buf_put(b, STR(".El\n"));
+}
+
+void
+conf_manual(struct buf *b)
+{
+	buf_put(b, STR(".Ss Top level\n"));
+	manual_level(b, TOP);
+	buf_put(b, STR(".Ss users\n"));
+	manual_level(b, USERS);
+	buf_put(b, STR(".Ss limits\n"));
+	manual_level(b, LIMITS);
+	buf_put(b, STR(".Ss A hook\n"));
+	manual_level(b, HOOK);
+}

@@ -1,0 +1,339 @@
+/*
+ * conf_place.c - a configuration where it is used: the environment in place of a
+ * file, what the machine decides when the file does not, and the files and
+ * secrets that belong to it.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/os.h"
+
+#define PROVIDER_MAX	(1 << 20)	/* bytes of a provider's file */
+#define SOCKET_MAX	107		/* sizeof(sun_path) - 1 */
+
+/* --- the environment alone ---------------------------------------------------- */
+
+/* An empty variable is one that was not set. */
+static const char *
+filled(const char *s)
+{
+	return s != NULL && *s != '\0' ? s : NULL;
+}
+
+int
+conf_from_environment(struct buf *text, const char *(*get)(const char *name),
+    struct err *e)
+{
+	static const struct {
+		const char *variable, *key;
+		bool secret;		/* named, not copied */
+	} t[] = {
+		{ "SECRET", "secret", true },
+		{ "VERIFY_TOKEN", "verify_token", true },
+		{ "PUBLIC_KEY", "public_key", true },
+		{ "PUBLIC_URL", "url", false },
+	};
+	const char *provider = filled(get("PROVIDER"));
+	const char *inbox = filled(get("INBOX"));
+	size_t i;
+
+	if (provider == NULL && filled(get("SECRET")) == NULL)
+		return err_set(e, ERR_CONF, "there is neither a configuration "
+		    "file nor a SECRET: set SECRET to the value that the sender "
+		    "puts into the header \"Secret\", or PROVIDER to who sends "
+		    "and SECRET to what it signs with");
+	buf_put(text, STR("{\n"));
+	if (inbox != NULL) {
+		buf_put(text, STR("\t\"inbox\": "));
+		buf_json(text, str_of(inbox));
+		buf_put(text, STR(",\n"));
+	}
+	buf_put(text, STR("\t\"hooks\": {\n\t\t\"/\": {\n\t\t\t\"provider\": "));
+	buf_json(text, str_of(provider != NULL ? provider : "secret-header"));
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const char *value = filled(get(t[i].variable));
+
+		if (value == NULL)
+			continue;
+		buf_printf(text, ",\n\t\t\t\"%s\": ", t[i].key);
+		if (t[i].secret)
+			buf_printf(text, "\"env:%s\"", t[i].variable);
+		else
+			buf_json(text, str_of(value));
+	}
+	buf_put(text, STR("\n\t\t}\n\t}\n}\n"));
+	if (!buf_ok(text))
+		return err_set(e, ERR_CONF, "the variables of the environment "
+		    "are too long for a configuration");
+	return 0;
+}
+
+/* --- the place ------------------------------------------------------------------ */
+
+/* The first of the directories that systemd names, or STR_NONE. */
+static struct str
+first_directory(const char *list)
+{
+	struct str rest = str_of(filled(list)), first;
+
+	if (rest.p == NULL)
+		return STR_NONE;
+	first = str_cut(&rest, ':');
+	return first.n > 0 && first.p[0] == '/' ? first : STR_NONE;
+}
+
+/* .p NULL when there is no place for it. */
+static struct str
+default_inbox(struct arena *a, const struct conf_place *at)
+{
+	struct str state = first_directory(at->state_directory);
+	const char *xdg = filled(at->xdg_state_home);
+
+	if (state.p != NULL)
+		return arena_printf(a, "sqlite:%.*s/inbox.db", STR_ARG(state));
+	if (at->root)
+		return STR("sqlite:/var/lib/hooklatch/inbox.db");
+	/* The XDG specification wants a relative one to be ignored. */
+	if (xdg != NULL && *xdg == '/')
+		return arena_printf(a, "sqlite:%s/hooklatch/inbox.db", xdg);
+	if (filled(at->home) != NULL && *at->home == '/')
+		return arena_printf(a,
+		    "sqlite:%s/.local/state/hooklatch/inbox.db", at->home);
+	return STR_NONE;
+}
+
+static int
+settle_inbox(struct conf *c, const struct conf_place *at, struct buf *warn,
+    struct err *e)
+{
+	struct str inbox;
+
+	if (c->inbox.p == NULL && at->cloud_run) {
+		conf_set_inbox(c, STR("none"));
+		if (warn != NULL)
+			buf_put(warn, STR("the disk of Cloud Run is memory, so "
+			    "\"inbox\" is \"none\": events are verified, "
+			    "answered and logged, and not kept; keeping them "
+			    "there needs an engine, \"pubsub:...\", which is not "
+			    "in this version\n"));
+		return 0;
+	}
+	if (c->inbox.p == NULL) {
+		inbox = default_inbox(c->arena, at);
+		if (inbox.p == NULL)
+			return err_set(e, ERR_CONF, "%.*s: there is no place for "
+			    "the inbox: set \"inbox\" (\"sqlite:/PATH\" or "
+			    "\"none\"), or HOME", STR_ARG(c->name));
+		conf_set_inbox(c, inbox);
+	}
+	if (c->inbox_kind != INBOX_SQLITE || c->volatile_ok)
+		return 0;
+	if (at->cloud_run)
+		return err_set(e, ERR_CONF, "%.*s: \"inbox\" is on the disk of "
+		    "Cloud Run, which is memory and goes with the instance: set "
+		    "\"inbox\": \"none\", or \"volatile\": true if events may be "
+		    "lost", STR_ARG(c->name));
+	if (at->is_tmpfs != NULL && at->is_tmpfs(c->inbox_path.p))
+		return err_set(e, ERR_CONF, "%.*s: the inbox %.*s is on a tmpfs, "
+		    "which is memory: set \"inbox\" to a path on a disk, or "
+		    "\"volatile\": true if events may be lost", STR_ARG(c->name),
+		    STR_ARG(c->inbox_path));
+	return 0;
+}
+
+int
+conf_settle(struct conf *c, const struct conf_place *at, struct buf *warn,
+    struct err *e)
+{
+	struct str run;
+
+	if (settle_inbox(c, at, warn, e) == -1)
+		return -1;
+	if (c->nhooks == 0 && warn != NULL)
+		buf_put(warn, STR("there are no hooks: every request will be "
+		    "answered 404\n"));
+	if (c->courier.p != NULL)
+		return 0;
+	run = first_directory(at->runtime_directory);
+	if (c->inbox_kind == INBOX_SQLITE)
+		c->courier = arena_printf(c->arena, "%.*s.sock",
+		    STR_ARG(c->inbox_path));
+	else
+		c->courier = arena_printf(c->arena, "%.*s/courier.sock",
+		    STR_ARG(run.p != NULL ? run : STR("/run/hooklatch")));
+	if (c->courier.p == NULL)
+		return err_set(e, ERR_OS, "%.*s: no memory", STR_ARG(c->name));
+	if (c->courier.n > SOCKET_MAX)
+		return err_set(e, ERR_CONF, "%.*s: the path of the courier's "
+		    "socket is longer than a socket's may be (%d bytes): set "
+		    "\"courier\": \"unix:/PATH\"", STR_ARG(c->name), SOCKET_MAX);
+	return 0;
+}
+
+struct conf_place
+conf_here(void)
+{
+	return (struct conf_place){
+		.root = geteuid() == 0,
+		.state_directory = getenv("STATE_DIRECTORY"),
+		.runtime_directory = getenv("RUNTIME_DIRECTORY"),
+		.xdg_state_home = getenv("XDG_STATE_HOME"),
+		.home = getenv("HOME"),
+		.cloud_run = filled(getenv("K_SERVICE")) != NULL,
+		.is_tmpfs = os_is_tmpfs,
+	};
+}
+
+/* --- the bundle ------------------------------------------------------------------- */
+
+static const char *
+environment(const char *name)
+{
+	return getenv(name);
+}
+
+/*
+ * The courier's environment holds no SECRET, for the hook is not its half; what
+ * it wants from the text is INBOX alone.
+ */
+static const char *
+environment_of_courier(const char *name)
+{
+	const char *value = filled(getenv(name));
+
+	return value == NULL && strcmp(name, "PROVIDER") == 0 ?
+	    "secret-header" : value;
+}
+
+/* The text of the configuration, into the bundle as "conf". */
+static int
+gather_text(struct bundle *b, const char *path, bool road, struct err *e)
+{
+	struct buf text = BUF(CONF_TEXT_MAX);
+	char *p;
+	size_t n;
+	int rc;
+
+	if (path != NULL) {
+		if ((p = os_read_file(path, CONF_TEXT_MAX, &n, e)) == NULL)
+			return -1;
+		rc = bundle_put(b, STR("conf"), (struct str){ p, n });
+		explicit_bzero(p, n);	/* "plain:" secrets */
+		free(p);
+	} else {
+		if (conf_from_environment(&text, road ? environment :
+		    environment_of_courier, e) == -1) {
+			buf_free(&text);
+			return -1;
+		}
+		rc = bundle_put(b, STR("conf"), buf_str(&text));
+		buf_free(&text);
+	}
+	return rc == 0 ? 0 : err_set(e, ERR_OS, "no memory");
+}
+
+static int
+gather_secret(struct bundle *b, const struct hook *h, struct str written,
+    struct err *e)
+{
+	if (written.p == NULL || !conf_is_reference(written))
+		return 0;
+	if (bundle_read_secret(b, written, e) == 0)
+		return 0;
+	return err_at(e, "%.*s: hook \"%.*s\"", STR_ARG(h->where),
+	    STR_ARG(h->path));
+}
+
+static int
+gather_secrets(struct bundle *b, const struct conf *c, struct err *e)
+{
+	size_t i, j;
+
+	for (i = 0; i < c->nhooks; i++) {
+		const struct hook *h = &c->hooks[i];
+
+		for (j = 0; j < h->nsecrets; j++)
+			if (gather_secret(b, h, h->secrets[j], e) == -1)
+				return -1;
+		if (gather_secret(b, h, h->params[PARAM_VERIFY_TOKEN], e) == -1 ||
+		    gather_secret(b, h, h->params[PARAM_PUBLIC_KEY], e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* One file of the operator's directory, as "provider:ID". */
+static int
+gather_provider(struct bundle *b, const struct conf *c, const char *file,
+    struct err *e)
+{
+	struct str path, name;
+	char *p;
+	size_t n;
+	int rc;
+
+	path = arena_printf(c->arena, "%.*s/%s", STR_ARG(c->providers_dir), file);
+	name = arena_printf(c->arena, "provider:%.*s",
+	    (int)(strlen(file) - strlen(".json")), file);
+	if (path.p == NULL || name.p == NULL)
+		return err_set(e, ERR_OS, "no memory");
+	if ((p = os_read_file(path.p, PROVIDER_MAX, &n, e)) == NULL)
+		return -1;
+	rc = bundle_put(b, name, (struct str){ p, n });
+	free(p);
+	return rc == 0 ? 0 : err_set(e, ERR_OS, "no memory");
+}
+
+static int
+gather_providers(struct bundle *b, const struct conf *c, struct err *e)
+{
+	struct dirent *d;
+	DIR *dir;
+	int rc = 0;
+
+	if (c->providers_dir.p == NULL)
+		return 0;
+	if ((dir = opendir(c->providers_dir.p)) == NULL)
+		return err_set(e, ERR_NOINPUT, "%.*s: \"providers\": %.*s: %s",
+		    STR_ARG(c->name), STR_ARG(c->providers_dir),
+		    strerror(errno));
+	while (rc == 0 && (d = readdir(dir)) != NULL)
+		if (d->d_name[0] != '.' &&
+		    str_ends(str_of(d->d_name), STR(".json")))
+			rc = gather_provider(b, c, d->d_name, e);
+	closedir(dir);
+	return rc;
+}
+
+struct bundle *
+conf_gather(const char *path, bool road, struct err *e)
+{
+	struct bundle *b = bundle_new();
+	struct conf *c = NULL;
+
+	if (b == NULL) {
+		err_set(e, ERR_OS, "no memory");
+		return NULL;
+	}
+	if (gather_text(b, path, road, e) == -1)
+		goto bad;
+	c = conf_read(bundle_get(b, STR("conf")),
+	    path != NULL ? path : CONF_ENVIRONMENT, e);
+	if (c == NULL)
+		goto bad;
+	if (road && (gather_secrets(b, c, e) == -1 ||
+	    gather_providers(b, c, e) == -1))
+		goto bad;
+	conf_free(c);
+	return b;
+bad:
+	conf_free(c);
+	bundle_free(b);
+	return NULL;
+}
