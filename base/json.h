@@ -35,14 +35,15 @@ enum json_state {
 
 /*
  * Well-formed, and nothing after it but white space.  Strict: no comments, no
- * BOM, valid UTF-8 (no overlong forms, no surrogates), paired \u escapes need
- * not be paired (RFC 8259 section 8.2 allows them).  *at, if not NULL, is the
+ * BOM, valid UTF-8 (no overlong forms, no surrogates); \u escapes of surrogates
+ * need not be paired (RFC 8259 section 8.2 allows them).  A depth over 1024 is
+ * taken as 1024.  *at, if not NULL, is the
  * offset of the first byte that is wrong.
  */
 enum json_state	json_scan(struct str text, struct json_limits, size_t *at);
 
 /*
- * The value at a path like "event.type", "items[0].id" or "[0].eventType".  A
+ * Finds the value at a path like "event.type", "items[0].id" or "[0].eventType".  A
  * name that itself holds dots is quoted in the path: "\"hub.challenge\"".  The
  * text has passed json_scan().  Gives its raw source text (a string without its
  * quotes, still escaped) and its kind; JSON_NONE when there is no such value or
@@ -53,7 +54,8 @@ enum json_kind	json_find(struct str text, struct str path, struct str *raw);
 
 /*
  * A string's raw text without its escapes.  \u0000 becomes a NUL byte; a lone
- * surrogate becomes U+FFFD.  .p is NULL at the arena's limit.
+ * surrogate becomes U+FFFD.  Without an escape it is raw itself.  .p is NULL at
+ * the arena's limit.
  */
 struct str	json_unescape(struct arena *, struct str raw);
 
@@ -79,7 +81,7 @@ bool		json_is_int(const struct json_object *);
 bool		json_bool(const struct json_object *);
 size_t		json_count(const struct json_object *);	/* members, elements */
 
-/* NULL when there is none. */
+/* NULL when there is none; a null that stands there is a JSON_NULL. */
 const struct json_object *json_member(const struct json_object *,
 		    const char *name);
 const struct json_object *json_at(const struct json_object *, size_t i);
