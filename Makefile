@@ -72,7 +72,7 @@ UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
-    $(call obj,frame handler $(JUDGE) $(WALL) $(BASE) provider_texts)
+    $(call obj,frame handler link $(JUDGE) $(WALL) $(BASE) provider_texts)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
@@ -85,6 +85,21 @@ $(BUILD)/tests/test_conf: tests/unit/test_conf.c tests/unit/test.h \
     $(call obj,$(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
+
+# Tools of the scripts in tests/: see the comment at the top of each.
+TOOL_BINS = $(addprefix $(BUILD)/tests/,sender torture unframed)
+
+$(BUILD)/tests/sender: tests/tool/sender.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -lcrypto
+$(BUILD)/tests/torture: tests/tool/torture.c tests/unit/test.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $<
+$(BUILD)/tests/unframed: tests/tool/unframed.c \
+    $(call obj,handler link $(JUDGE) $(WALL) $(BASE) provider_texts)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -lfcgi \
+	    -ljson-c -lcrypto
 
 check: $(UNIT_BINS)
 	@for t in $(UNIT_BINS); do $$t || exit 1; done
