@@ -1051,7 +1051,8 @@ json_read(struct str text, const char *name, struct err *e)
 	good = walk_value(&w, &d->root, w.p) == 0;
 out:
 	arena_free(names);
-	json_tokener_free(tok);
+	if (tok != NULL)	/* it does not take NULL */
+		json_tokener_free(tok);
 	free(bare);
 	free(copy);
 	if (!good) {
