@@ -101,6 +101,14 @@ $(BUILD)/tests/unframed: tests/tool/unframed.c \
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -lfcgi \
 	    -ljson-c -lcrypto
 
+# Fuzz targets: script/fuzz makes them, with clang.
+$(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c \
+    $(call obj,frame handler link $(JUDGE) $(WALL) $(BASE) provider_texts)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $< \
+	    $(filter %.o,$^) -ljson-c -lcrypto
+
+tests: $(UNIT_BINS)
 check: $(UNIT_BINS)
 	@for t in $(UNIT_BINS); do $$t || exit 1; done
 
@@ -130,6 +138,6 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all check test fuzz soak install clean
+.PHONY: all tests check test fuzz soak install clean
 .SECONDARY:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
