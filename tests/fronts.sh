@@ -160,6 +160,7 @@ apache_start() {
 			LoadModule authz_core_module $modules/mod_authz_core.so
 			LoadModule headers_module $modules/mod_headers.so
 			LoadModule setenvif_module $modules/mod_setenvif.so
+			LoadModule unique_id_module $modules/mod_unique_id.so
 			LoadModule alias_module $modules/mod_alias.so
 			LoadModule socache_shmcb_module $modules/mod_socache_shmcb.so
 			LoadModule ssl_module $modules/mod_ssl.so
