@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# tests/layers.sh - the walls, looked at: who includes whom, which libraries each
+# program holds, no provider named in C, nothing of a particular machine.
+
+. "$(dirname "$0")/lib.sh"
+
+# includes FILE...: the headers of ours that they include, by path from the top
+includes() {
+	local file header
+	for file; do
+		while read -r header; do
+			if [ -e "$header" ]; then
+				echo "$header"
+			elif [ -e "$(dirname "$file")/$header" ]; then
+				realpath --relative-to=. "$(dirname "$file")/$header"
+			fi
+		done < <(sed -nE 's/^#[ \t]*include[ \t]+"([^"]+)".*/\1/p' "$file")
+	done | sort -u
+}
+
+# The floors, from the ground up.  A file may include its own floor and below.
+FLOORS=(
+	"base/*"
+	"event.h event.c wire.h wire.c bundle.h bundle.c conf.h conf.c conf_place.c"
+	"frame.h frame.c request.h request.c provider.h provider.c body.h body.c template.h template.c answer.h answer.c"
+	"route.h route.c"
+	"auth.h auth.c auth_*.h auth_*.c"
+	"handshake.h handshake.c"
+	"link.h link.c handler.h handler.c"
+	"pool.h pool.c fcgi_main.c"
+)
+
+# floor_of FILE: its number, or nothing
+floor_of() {
+	local i pattern
+	for i in "${!FLOORS[@]}"; do
+		for pattern in ${FLOORS[i]}; do
+			# shellcheck disable=SC2053 # a pattern is what is meant
+			[[ $1 != $pattern ]] || { echo "$i"; return; }
+		done
+	done
+}
+set -f
+ROAD='frame.h request.h provider.h template.h route.h auth.h auth_*.h handshake.h handler.h link.h pool.h body.h answer.h'
+set +f
+
+up=
+for file in base/*.[ch] ./*.[ch]; do
+	file=${file#./}
+	floor=$(floor_of "$file")
+	if [ -z "$floor" ]; then
+		broken "$file has a floor in tests/layers.sh"
+		continue
+	fi
+	while read -r header; do
+		[ -n "$header" ] || continue
+		theirs=$(floor_of "$header")
+		if [ -z "$theirs" ] || [ "$theirs" -gt "$floor" ]; then
+			up+="$file -> $header "
+		fi
+	done < <(includes "$file")
+done
+is "includes go down only" "" "$up"
+
+crossing=
+for file in courier/*.[ch]; do
+	for header in $(includes "$file"); do
+		for pattern in $ROAD; do
+			# shellcheck disable=SC2053 # a pattern is what is meant
+			[[ $header != $pattern ]] || crossing+="$file -> $header "
+		done
+		[[ $header != cli/* ]] || crossing+="$file -> $header "
+	done
+done
+is "the courier includes nothing of the road" "" "$crossing"
+is "the road includes nothing of the courier or the tool" "" \
+    "$(includes ./*.[ch] base/*.[ch] | grep -E '^(courier|cli)/' || :)"
+
+# home LIBRARY'S HEADER, FILES THAT MAY: a pattern of grep each
+home() {
+	is "$1 has one home" "" "$(grep -lE "^#[ \t]*include[ \t]+<$1" \
+	    ./*.[ch] base/*.[ch] courier/*.[ch] cli/*.[ch] | sed 's#^\./##' |
+	    grep -vxE "$2" | xargs)"
+}
+home '(fcgi|fcgiapp|fcgi_stdio)\.h' 'fcgi_main\.c'
+home 'json-c/' 'base/json\.c'
+home 'sqlite3\.h' 'courier/.*'
+home 'curl/' 'cli/.*|courier/.*'
+home 'openssl/' 'base/(str|digest)\.c|auth(_[a-z]+)?\.[ch]'
+
+# --- what is in the programs ---------------------------------------------------------
+
+# libraries PROGRAM: those that it asks for itself, without the C library's
+libraries() {
+	readelf -d "$1" | sed -nE 's/.*NEEDED.*\[lib([a-z0-9_+-]+)\.so.*/\1/p' |
+	    grep -vxE 'c|m|pthread|dl|asan|ubsan|gcc_s' | sort | xargs
+}
+whole() {
+	ldd "$1" | sed -nE 's/^[ \t]*lib([a-z0-9_+-]+)[.-].*/\1/p' | sort -u | xargs
+}
+is "hooklatch.fcgi holds libfcgi, json-c and libcrypto, nothing else" \
+    "crypto fcgi json-c" "$(libraries "$BUILD/hooklatch.fcgi")"
+is "also not by way of those" "" "$(whole "$BUILD/hooklatch.fcgi" | grep -oE 'sqlite3|curl|ssl' || :)"
+is "the courier holds no FastCGI" "" "$(whole "$BUILD/hooklatch-courier" | grep -oE 'fcgi' || :)"
+is "the courier holds what it says" "" \
+    "$(libraries "$BUILD/hooklatch-courier" | tr ' ' '\n' | grep -vxE 'sqlite3|curl|json-c|crypto' || :)"
+is "the tool holds no database and no FastCGI" "" "$(libraries "$BUILD/hooklatch" | grep -oE 'fcgi|sqlite3' || :)"
+
+# --- what is not in the sources --------------------------------------------------------
+
+names=$(for file in providers/*.json; do
+	name=${file##*/}
+	echo "${name%.json}"
+done | grep -vxE 'basic|bearer|x|secret-header|meta|svix' | paste -sd'|')
+is "no file of C names a provider" "" "$(
+	# Comments may: they say whose oddity a rule is for.
+	for file in ./*.[ch] base/*.[ch] courier/*.[ch] cli/*.[ch]; do
+		gcc -fpreprocessed -dD -E -P -x c "$file" 2>/dev/null |
+		    grep -iwE "$names" | sed "s#^#$file: #" || :
+	done | head -n 5)"
+
+tracked() {
+	if git rev-parse --git-dir >/dev/null 2>&1; then
+		git ls-files -z
+	else
+		find . -type f -not -path './build/*' -not -path './node_modules/*' -print0
+	fi
+}
+# The words are put together here, so that this file does not hold them.
+hosts="deb[.]deb""ian[.]|registry[.]np""m|npm""js[.]org|mirrors?[.][a-z]+[.]"
+is "no registry's host name is in the tree" "" \
+    "$(tracked | xargs -0 grep -nIE "$hosts" | head -n 5 || :)"
+machine="(^|[^A-Za-z0-9_.-])/(wor""k|far""m|ho""me|ro""ot)/[a-z]"
+is "no path of a machine is in the tree" "" \
+    "$(tracked | xargs -0 grep -nIE "$machine" | head -n 5 || :)"
+large=$(tracked | xargs -0 stat -c '%s %n' | awk '$1 > 400000')
+is "nothing large is in the tree" "" "$large"
+
+finish layers
