@@ -14,10 +14,18 @@
 #include "base/err.h"
 #include "conf.h"
 
+#define WORDS_MAX	32
+
+/* What an option gave that may come several times. */
+struct words {
+	const char	*p[WORDS_MAX];
+	size_t		 n;
+};
+
 /*
  * One option.  arg NULL: a flag, and a bool stands at the offset; else a const
- * char * stands there.  An arg in brackets, "[FILE]", may be left out: the text
- * is then "".
+ * char * stands there, or a struct words when arg ends in "...".  An arg in
+ * brackets, "[FILE]", may be left out: the text is then "".
  */
 struct option_row {
 	const char	*name;		/* "config": --config FILE, --config=FILE */

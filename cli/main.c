@@ -146,6 +146,7 @@ cli_options(const struct command *c, int argc, char **argv, void *into,
 {
 	const struct option_row *o;
 	const char *word, *value, *equals;
+	struct words *several;
 	int operands = 0;
 
 	for (int i = 0; i < argc; i++) {
@@ -187,7 +188,15 @@ cli_options(const struct command *c, int argc, char **argv, void *into,
 			value = "";
 		if (value == NULL)
 			return err_set(e, ERR_USAGE, "--%s needs %s", o->name, o->arg);
-		*(const char **)((char *)into + o->at) = value;
+		if (!str_ends(str_of(o->arg), STR("..."))) {
+			*(const char **)((char *)into + o->at) = value;
+			continue;
+		}
+		several = (struct words *)((char *)into + o->at);
+		if (several->n == WORDS_MAX)
+			return err_set(e, ERR_USAGE, "--%s: %d are too many",
+			    o->name, WORDS_MAX + 1);
+		several->p[several->n++] = value;
 	}
 	return operands;
 }

@@ -32,6 +32,11 @@ const struct webserver_line webserver_lines[] = {
 	    "\"from\" refuses everybody" },
 	{ "fastcgi_param HOOKLATCH_REQUEST_ID", "$request_id", LINE_SHOULD,
 	    "our log lines cannot be found in the web server's" },
+	{ "fastcgi_param HOOKLATCH_TLS_VERIFY", "$ssl_client_verify if_not_empty",
+	    LINE_CERT, "\"client_cert\" refuses everybody" },
+	{ "fastcgi_param HOOKLATCH_TLS_FINGERPRINT",
+	    "$ssl_client_fingerprint if_not_empty", LINE_CERT,
+	    "\"client_cert\" refuses everybody" },
 	{ "fastcgi_param HTTP_PROXY", "\"\"", LINE_MUST,
 	    "a sender's Proxy header becomes HTTP_PROXY" },
 	{ NULL, NULL, LINE_MUST, NULL }
@@ -78,12 +83,14 @@ webserver_nginx(struct buf *b, const struct webserver *w)
 	/* Ours refuses first: a body just over the limit gets our own answer. */
 	buf_printf(b, "\t\tclient_max_body_size %llu;\n",
 	    (unsigned long long)w->max_body + (1u << 20));
-	buf_printf(b, "\t\tclient_body_buffer_size 256k;\n\n");
+	buf_printf(b, "\t\tclient_body_buffer_size 64k;\n\n");
 	buf_printf(b, "\t\tlocation / {\n\t\t\tfastcgi_pass hooklatch;\n");
 	for (const struct webserver_line *l = webserver_lines; l->name != NULL; l++)
 		buf_printf(b, "\t\t\t%s %s;\n", l->name, l->value);
-	buf_printf(b, "\t\t\tfastcgi_next_upstream_timeout 20s;\n");
-	buf_printf(b, "\t\t\tfastcgi_read_timeout 30s;\n\t\t}\n");
+	/* hooklatch answers within 10 s; three more, and nothing will come. */
+	buf_printf(b, "\t\t\tfastcgi_connect_timeout 5s;\n");
+	buf_printf(b, "\t\t\tfastcgi_send_timeout 13s;\n");
+	buf_printf(b, "\t\t\tfastcgi_read_timeout 13s;\n\t\t}\n");
 	if (w->include != NULL)
 		buf_printf(b, "\t\tinclude \"%s\";\n", w->include);
 	buf_printf(b, "\t}\n}\n");
@@ -105,6 +112,7 @@ webserver_nginx(struct buf *b, const struct webserver *w)
 struct config_file {
 	struct str	 path;
 	struct str	 text;
+	bool		 walked;
 };
 
 struct block {
@@ -132,6 +140,7 @@ struct reading {
 	bool		 lost;		/* a limit was reached */
 
 	uint64_t	 max_body;
+	bool		 certs;		/* a hook wants a client's certificate */
 	struct finding	*out;
 	size_t		 nout;
 };
@@ -180,7 +189,7 @@ files_cut(struct reading *r, struct str dump)
 		}
 	}
 	if (r->nfiles == 0)
-		r->files[r->nfiles++] = (struct config_file){ STR(""), dump };
+		r->files[r->nfiles++] = (struct config_file){ STR(""), dump, false };
 }
 
 /* One word, or ; { } as themselves; .n == 0 and not quoted at the end. */
@@ -271,6 +280,7 @@ include_walk(struct reading *r, struct str pattern, size_t block)
 		if (fnmatch(full.p, path.p, FNM_PATHNAME) != 0)
 			continue;
 		rest = r->files[i].text;
+		r->files[i].walked = true;
 		block_walk(r, &rest, block);
 	}
 }
@@ -435,8 +445,8 @@ location_judge(struct reading *r, size_t block, struct str pass)
 	size_t upstream = upstream_find(r, pass);
 
 	for (const struct webserver_line *l = webserver_lines; l->name != NULL; l++)
-		if (!line_said(r, block, l))
-			find(r, l->weight == LINE_MUST,
+		if ((l->weight != LINE_CERT || r->certs) && !line_said(r, block, l))
+			find(r, l->weight != LINE_SHOULD,
 			    "location %.*s: add \"%s %s;\": without it %s",
 			    STR_ARG(at), l->name, l->value, l->why);
 	d = effective(r, block, STR("client_max_body_size"), STR(""));
@@ -463,8 +473,8 @@ location_judge(struct reading *r, size_t block, struct str pass)
 }
 
 size_t
-webserver_check_nginx(struct str text, uint64_t max_body, struct finding *out,
-    size_t *locations)
+webserver_check_nginx(struct str text, uint64_t max_body, bool certs,
+    struct finding *out, size_t *locations)
 {
 	struct reading *r;
 	struct str rest, pass;
@@ -480,10 +490,15 @@ webserver_check_nginx(struct str text, uint64_t max_body, struct finding *out,
 	}
 	r->out = out;
 	r->max_body = max_body;
+	r->certs = certs;
 	files_cut(r, text);
 	r->blocks[r->nblocks++] = (struct block){ 0, STR("file"), STR("(file)") };
-	rest = r->files[0].text;
-	block_walk(r, &rest, 0);
+	/* The first includes the others; what it does not stands for itself. */
+	for (size_t i = 0; i < r->nfiles; i++) {
+		rest = r->files[i].text;
+		if (!r->files[i].walked)
+			block_walk(r, &rest, 0);
+	}
 	for (size_t i = 0; i < r->nlines; i++) {
 		if (!str_eq(r->lines[i].name, STR("fastcgi_pass")))
 			continue;

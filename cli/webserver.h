@@ -30,7 +30,7 @@ void	webserver_nginx(struct buf *, const struct webserver *);
 struct webserver_line {
 	const char	*name;		/* "fastcgi_keep_conn" */
 	const char	*value;		/* "on" */
-	enum { LINE_MUST, LINE_SHOULD } weight;
+	enum { LINE_MUST, LINE_SHOULD, LINE_CERT } weight;
 	const char	*why;		/* told when it is missing */
 };
 extern const struct webserver_line webserver_lines[];	/* NULL name ends */
@@ -43,10 +43,10 @@ struct finding {
 
 /*
  * Reads what "nginx -T" (or a file) says and finds what our locations lack.
- * max_body: the largest body that a hook takes.  *locations: how many of them
- * there are.  Gives the number of findings; pure.
+ * max_body: the largest body that a hook takes; certs: a hook wants a client's
+ * certificate.  *locations: how many of them there are.  Gives the number of findings; pure.
  */
-size_t	webserver_check_nginx(struct str text, uint64_t max_body,
+size_t	webserver_check_nginx(struct str text, uint64_t max_body, bool certs,
 	    struct finding *out, size_t *locations);
 
 /* The same of Apache's files. */

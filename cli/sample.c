@@ -1,0 +1,258 @@
+/*
+ * sample.c - a request as a provider would send it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "base/when.h"
+#include "cli/sample.h"
+
+#define SAMPLE_MAX	((size_t)64 << 20)	/* of a body */
+
+/* --- who signs ------------------------------------------------------------------------ */
+
+/* "NAME=VALUE" of --param; a VALUE that names a secret is read. */
+static int
+params_read(struct sample *s, const struct words *words, struct str *params,
+    struct err *e)
+{
+	struct str name, value;
+	int which;
+
+	for (size_t i = 0; i < words->n; i++) {
+		value = str_of(words->p[i]);
+		name = str_cut(&value, '=');
+		for (which = 0; which < PARAM_COUNT; which++)
+			if (str_eq(name, str_of(hook_param_names[which])))
+				break;
+		if (which == PARAM_COUNT || value.p == NULL)
+			return err_set(e, ERR_USAGE, "--param \"%s\": write NAME=VALUE; "
+			    "the names are those of hooklatch.json(5)", words->p[i]);
+		if (str_starts(value, STR("env:")) || str_starts(value, STR("file:"))) {
+			if (bundle_read_secret(s->bundle, value, e) == -1)
+				return -1;
+			value = bundle_secret(s->bundle, value);
+		}
+		params[which] = value;
+	}
+	return 0;
+}
+
+static int
+route_of_hook(struct sample *s, const struct sample_options *o, struct err *e)
+{
+	if ((s->conf = cli_conf(o->config, &s->bundle, NULL, e)) == NULL ||
+	    (s->routes = routes_new(s->conf, s->bundle, e)) == NULL)
+		return -1;
+	if ((s->route = routes_find(s->routes, str_of(o->hook))) == NULL)
+		return err_set(e, ERR_USAGE, "the configuration has no hook \"%s\"",
+		    o->hook);
+	return 0;
+}
+
+static int
+route_of_provider(struct sample *s, const struct sample_options *o,
+    const char *id, struct err *e)
+{
+	struct str params[PARAM_COUNT] = { { NULL, 0 } };
+	struct str name = str_of(o->secret), text = STR_NONE, near;
+	char file[128];
+
+	text = provider_text(str_of(id));
+	if (text.p == NULL) {
+		near = provider_nearest(str_of(id));
+		return err_set(e, ERR_USAGE, "there is no provider \"%s\"%s%.*s%s", id,
+		    near.p != NULL ? "; did you mean \"" : "", STR_ARG(near),
+		    near.p != NULL ? "\"?" : "");
+	}
+	snprintf(file, sizeof(file), "providers/%s.json", id);
+	if ((s->provider = provider_read(text, str_of(id), file, e)) == NULL)
+		return -1;
+	if ((s->bundle = bundle_new()) == NULL)
+		return err_set(e, ERR_OS, "not enough memory");
+	if (o->secret != NULL) {
+		if (str_starts(name, STR("plain:")) ||
+		    (!str_starts(name, STR("env:")) && !str_starts(name, STR("file:"))))
+			return err_set(e, ERR_USAGE, "--secret takes env:NAME or "
+			    "file:PATH: an argument can be seen by every user of the "
+			    "machine");
+		if (bundle_read_secret(s->bundle, name, e) == -1)
+			return -1;
+	} else if (s->provider->wants_secret && o->private_key == NULL) {
+		return err_set(e, ERR_USAGE, "%s signs with a secret: give --secret "
+		    "env:NAME or --secret file:PATH", id);
+	}
+	if (params_read(s, &o->params, params, e) == -1)
+		return -1;
+	/* Where the URL is signed, it is the one that it is sent to. */
+	if (params[PARAM_URL].p == NULL && o->url != NULL)
+		params[PARAM_URL] = str_head(str_of(o->url), strcspn(o->url, "?#"));
+	text = o->secret != NULL ? bundle_secret(s->bundle, name) : STR_NONE;
+	s->own = route_new(s->provider, NULL, &name, &text, o->secret != NULL ? 1 : 0,
+	    params, e);
+	s->route = s->own;
+	return s->own != NULL ? 0 : -1;
+}
+
+/* --- what is sent ---------------------------------------------------------------------- */
+
+static char *
+read_stdin(size_t *n, struct err *e)
+{
+	struct buf b = BUF(SAMPLE_MAX);
+	char text[65536];
+	ssize_t got;
+
+	while ((got = read(0, text, sizeof(text))) > 0)
+		buf_put(&b, (struct str){ text, (size_t)got });
+	if (got == -1 || !buf_ok(&b)) {
+		err_set(e, ERR_IO, "standard input: %s", got == -1 ?
+		    strerror(errno) : "too much");
+		buf_free(&b);
+		return NULL;
+	}
+	buf_putc(&b, '\0');
+	*n = b.n - 1;
+	return b.p;
+}
+
+/* The body of the file's first genuine event, and what it says it is. */
+static int
+body_sample(struct sample *s, struct sign_wish *w, struct err *e)
+{
+	const struct provider *p = s->route->provider;
+	struct example *examples, *x;
+	struct str text;
+	size_t n;
+
+	w->body = STR("{\"hello\":\"from hooklatch\"}");
+	if (p == NULL || (text = provider_text(p->id)).p == NULL)
+		return 0;
+	if (provider_examples(text, "its examples", s->arena, &examples, &n, e) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		x = &examples[i];
+		if (x->expect != EXPECT_GENUINE || x->body.n == 0)
+			continue;
+		for (size_t j = 0; j < x->nheaders && w->content_type.n == 0; j++)
+			if (str_eq_nocase(x->headers[j].name, STR("content-type")))
+				w->content_type = x->headers[j].value;
+		/* A published vector may sign what the provider never sends. */
+		if (w->content_type.n == 0 && (p->bodies & BODY_JSON) != 0 &&
+		    *x->body.p != '{' && *x->body.p != '[')
+			continue;
+		w->body = x->body;
+		if (w->type.n == 0 && x->event_type.p != NULL)
+			w->type = x->event_type;
+		return 0;
+	}
+	if ((p->bodies & (BODY_JSON | BODY_ANY)) == 0 && (p->bodies & BODY_FORM) != 0)
+		w->body = STR("hello=from+hooklatch");
+	return 0;
+}
+
+static int
+body_read(struct sample *s, const struct sample_options *o, struct sign_wish *w,
+    struct err *e)
+{
+	char *text;
+	size_t n = 0;
+
+	if (o->body == NULL)
+		return body_sample(s, w, e);
+	text = strcmp(o->body, "-") == 0 ? read_stdin(&n, e) :
+	    os_read_file(o->body, SAMPLE_MAX, &n, e);
+	if (text == NULL)
+		return -1;
+	w->body = arena_str(s->arena, (struct str){ text, n });
+	free(text);
+	return w->body.p != NULL ? 0 : err_set(e, ERR_OS, "not enough memory");
+}
+
+static int
+headers_read(struct sample *s, const struct words *words, struct sign_wish *w,
+    struct err *e)
+{
+	struct header *h;
+	struct str value, name;
+
+	h = arena_alloc(s->arena, (words->n + 1) * sizeof(*h));
+	for (size_t i = 0; h != NULL && i < words->n; i++) {
+		value = str_of(words->p[i]);
+		name = str_trim(str_cut(&value, ':'));
+		if (value.p == NULL || name.n == 0)
+			return err_set(e, ERR_USAGE, "--header \"%s\": write NAME: VALUE",
+			    words->p[i]);
+		h[i] = (struct header){ name, str_trim(value) };
+	}
+	w->headers = h;
+	w->nheaders = words->n;
+	return h != NULL ? 0 : err_set(e, ERR_OS, "not enough memory");
+}
+
+static int
+private_key_read(struct sample *s, const char *path, struct sign_wish *w,
+    struct err *e)
+{
+	char *text;
+	size_t n = 0;
+
+	if ((text = os_read_file(path, 65536, &n, e)) == NULL)
+		return -1;
+	while (n > 0 && strchr(" \t\r\n", text[n - 1]) != NULL)
+		n--;
+	w->private_key = arena_str(s->arena, (struct str){ text, n });
+	explicit_bzero(text, n);
+	free(text);
+	return w->private_key.p != NULL ? 0 :
+	    err_set(e, ERR_OS, "not enough memory");
+}
+
+int
+sample_make(struct sample *s, const struct sample_options *o,
+    const char *provider, struct err *e)
+{
+	struct sign_wish w = { .alternative = -1, .now = when_now() };
+	uint64_t age = 0;
+
+	*s = (struct sample){ .route = NULL };
+	if ((provider != NULL) == (o->hook != NULL))
+		return err_set(e, ERR_USAGE, "name a provider, or a hook with --hook and "
+		    "--config; \"hooklatch providers\" lists the first");
+	if (o->age != NULL && !str_to_u64(str_of(o->age), &age))
+		return err_set(e, ERR_USAGE, "--age takes seconds, not \"%s\"", o->age);
+	if ((s->arena = arena_new(4 * SAMPLE_MAX)) == NULL)
+		return err_set(e, ERR_OS, "not enough memory");
+	w.url = str_of(o->url);
+	if (o->url == NULL)
+		w.url = arena_printf(s->arena, "http://127.0.0.1:8080%s%s",
+		    o->hook != NULL ? o->hook : "/hooks/",
+		    o->hook != NULL ? "" : provider);
+	if ((o->hook != NULL ? route_of_hook(s, o, e) :
+	    route_of_provider(s, o, provider, e)) == -1)
+		return -1;
+	w.content_type = str_of(o->content_type);
+	w.type = str_of(o->type);
+	w.id = str_of(o->id);
+	w.now -= (int64_t)age * 1000;
+	if (body_read(s, o, &w, e) == -1 ||
+	    headers_read(s, &o->headers, &w, e) == -1 || (o->private_key != NULL &&
+	    private_key_read(s, o->private_key, &w, e) == -1))
+		return -1;
+	s->body = w.body;
+	return auth_sign(s->route, &w, s->arena, &s->request, e);
+}
+
+void
+sample_free(struct sample *s)
+{
+	route_free(s->own);
+	routes_free(s->routes);
+	provider_free(s->provider);
+	conf_free(s->conf);
+	bundle_free(s->bundle);
+	arena_free(s->arena);
+}
