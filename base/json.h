@@ -37,13 +37,12 @@ enum json_state {
  * Well-formed, and nothing after it but white space.  Strict: no comments, no
  * BOM, valid UTF-8 (no overlong forms, no surrogates); \u escapes of surrogates
  * need not be paired (RFC 8259 section 8.2 allows them).  A depth over 1024 is
- * taken as 1024.  *at, if not NULL, is the
- * offset of the first byte that is wrong.
+ * taken as 1024.  *at, if not NULL, is the offset of the first byte that is wrong.
  */
 enum json_state	json_scan(struct str text, struct json_limits, size_t *at);
 
 /*
- * Finds the value at a path like "event.type", "items[0].id" or "[0].eventType".  A
+ * The value at a path like "event.type", "items[0].id" or "[0].eventType".  A
  * name that itself holds dots is quoted in the path: "\"hub.challenge\"".  The
  * text has passed json_scan().  Gives its raw source text (a string without its
  * quotes, still escaped) and its kind; JSON_NONE when there is no such value or
