@@ -85,7 +85,7 @@ serving_start() {
 
 serving_stop() {
 	front_stop
-	courier_stop
+	courier_stop TERM || broken "the courier stops when it is told"
 }
 
 hooklatch() {
@@ -173,7 +173,7 @@ stored_count() {
 	stored "$1" | wc -l
 }
 
-# quiet MS: how long the request before took is $TOOK
+# timed COMMAND...: how long it took is $TOOK, in ms
 timed() {
 	local began
 	began=$(now_ms)
@@ -192,7 +192,7 @@ contract() {
 
 	req POST /hooks/none -d '{}'
 	status "no such hook: 404" 404
-	is "a 404 says nothing" "" "$(cat "$T/body" | grep -v -i -E 'html|nginx|apache' || :)"
+	is "a 404 says nothing" "" "$(cat "$T/body")"
 	req PUT /hooks/none -d '{}'
 	status "404 comes before 405" 404
 	req POST /hooks/github/ -d '{}'
@@ -429,7 +429,7 @@ handshakes() {
 	req GET '/hooks/x?crc_token=challenge&nonce=1'
 	status "x: the CRC" 200
 	file plain challenge
-	like "x: the token signed" "*response_token*sha256=$(hmac_base64 canary-x "$T/plain")*" "$(cat "$T/body" | tr -d '\\')"
+	like "x: the token signed" "*response_token*sha256=$(hmac_base64 canary-x "$T/plain")*" "$(tr -d '\\' <"$T/body")"
 
 	file payload '{"challenge":"pogchamp-kappa-360noscope-vohiyo","subscription":{"id":"f1c2"}}'
 	file signed "e76c6bd42019-07-19T14:56:51Z"
@@ -498,7 +498,6 @@ bodies() {
 	status "25 MB that are forged" 401
 	KEY=canary-github
 	new_id
-	head -c 1000 "$T/25m" | sed 's/.$/ /; s/M*$//' >/dev/null
 	{
 		printf '{"pad":"'
 		head -c 990 /dev/zero | tr '\0' 's'
@@ -817,7 +816,8 @@ canaries() {
 
 no_secret_anywhere() {
 	check "(the search would find one)" test -n "$(canaries "$T/hooklatch.json")"
-	is "no secret in an argument list" "" "$(arguments >"$T/arguments" && canaries "$T/arguments" || :)"
+	arguments >"$T/arguments"
+	is "no secret in an argument list" "" "$(canaries "$T/arguments" || :)"
 	is "none in a log" "" "$(canaries "$T/log" || :)"
 	is "none in an answer" "" "$(canaries "$T/answers" || :)"
 	events --bodies >"$T/list-all"

@@ -233,6 +233,6 @@ front_start() {
 }
 
 front_stop() {
-	stop web
-	stop handler
+	stop web || broken "the web server stops when it is told"
+	stop handler || broken "the handlers stop when they are told"
 }

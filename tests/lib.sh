@@ -14,11 +14,10 @@
 # whatever way, all of it is ended by process id, and $T is removed (set KEEP=1
 # to look at it).
 
-set -euo pipefail
+set -eEuo pipefail
 umask 022
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-TOP=$PWD
 BUILD=${BUILD:-build}
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
@@ -153,10 +152,10 @@ stop() {
 # descendants PID: all that it started that is still its own
 descendants() {
 	local child
-	for child in $(cat "/proc/$1/task/"*/children 2>/dev/null); do
+	while read -rd ' ' child; do
 		echo "$child"
 		descendants "$child"
-	done
+	done < <(cat "/proc/$1/task/"*/children 2>/dev/null)
 }
 
 clean_up() {
@@ -181,6 +180,7 @@ interrupted() {
 }
 trap interrupted EXIT
 trap 'exit 130' INT TERM HUP
+trap 'echo "${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND: status $?" >&2' ERR
 
 # What a sanitizer had to say, in whatever log, is a failure.
 look_for_findings() {
@@ -209,6 +209,7 @@ listening() {
 
 # free_port: one that nobody listens on, different at each call
 NEXT_PORT=$((20000 + $$ % 9000 + RANDOM % 1000))
+# shellcheck disable=SC2034 # PORT is the answer
 free_port() {
 	while NEXT_PORT=$((NEXT_PORT + 1)) && listening "$NEXT_PORT"; do
 		[ "$NEXT_PORT" -lt 32000 ] || NEXT_PORT=20000
