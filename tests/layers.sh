@@ -136,4 +136,12 @@ is "no path of a machine is in the tree" "" \
 large=$(tracked | xargs -0 stat -c '%s %n' | awk '$1 > 400000')
 is "nothing large is in the tree" "" "$large"
 
+mapfile -d '' -t scripts < <(tracked | xargs -0 grep -lZ -m1 '^#!/usr/bin/env bash')
+if command -v shellcheck >/dev/null; then
+	is "shellcheck finds nothing in the scripts" "" \
+	    "$(shellcheck -f gcc "${scripts[@]}" tests/lib.sh tests/fronts.sh | head -n 10)"
+else
+	skip "the scripts are linted" "shellcheck is not installed"
+fi
+
 finish layers
