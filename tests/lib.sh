@@ -14,7 +14,7 @@
 # whatever way, all of it is ended by process id, and $T is removed (set KEEP=1
 # to look at it).
 
-set -eEuo pipefail
+set -euo pipefail
 umask 022
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -94,7 +94,7 @@ skip() {
 # finish NAME
 finish() {
 	local name=$1 skipped=
-	trap - EXIT
+	trap - EXIT ERR
 	look_for_findings
 	clean_up
 	[ "$SKIPPED" -eq 0 ] || skipped=", $SKIPPED skipped"
@@ -172,7 +172,7 @@ clean_up() {
 
 interrupted() {
 	local status=$?
-	trap - EXIT
+	trap - EXIT ERR
 	clean_up
 	echo "${0##*/}: ended early" >&2
 	[ "$status" -ne 0 ] || status=1
@@ -180,7 +180,7 @@ interrupted() {
 }
 trap interrupted EXIT
 trap 'exit 130' INT TERM HUP
-trap 'echo "${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND: status $?" >&2' ERR
+trap 'echo "${0##*/}:$LINENO: $BASH_COMMAND: status $?" >&2' ERR
 
 # What a sanitizer had to say, in whatever log, is a failure.
 look_for_findings() {
