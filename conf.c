@@ -291,13 +291,13 @@ static const struct kind k_time = { NUMBER, "duration",
 	"^[0-9]+(ms|s|m|h|d)?$", units_time, NULL, NULL, false };
 static const struct kind k_word = { WORD, "word", "a word",
 	NULL, NULL, NULL, NULL, false };
-static const struct kind k_inbox = { TEXT, "inbox",
+static const struct kind k_inbox = { TEXT, "text",
 	"\"sqlite:/PATH\", \"stdout:\" or \"none\"",
 	"^(none|stdout:|sqlite:/.*[^/])$", NULL, fits_inbox, NULL, false };
-static const struct kind k_socket = { TEXT, "socket",
+static const struct kind k_socket = { TEXT, "text",
 	"\"unix:/PATH\" of at most 107 bytes",
 	"^unix:/.{1,106}$", NULL, fits_socket, "unix:", false };
-static const struct kind k_log = { TEXT, "log",
+static const struct kind k_log = { TEXT, "text",
 	"\"stderr\", \"stdout\", \"syslog\" or \"file:/PATH\"",
 	"^(stderr|stdout|syslog|file:/.+)$", NULL, fits_log, NULL, false };
 static const struct kind k_health = { TEXT, "path",
@@ -308,7 +308,7 @@ static const struct kind k_path = { TEXT, "path", "an absolute path",
 static const struct kind k_user = { TEXT, "name",
 	"the name of a user or group",
 	"^[A-Za-z0-9_.-]{1,32}$", NULL, fits_user, NULL, false };
-static const struct kind k_pass = { TEXT, "location",
+static const struct kind k_pass = { TEXT, "text",
 	"\"@\" and the name of a location of nginx "
 	"(letters, digits, \"_\", \"-\")",
 	"^@[A-Za-z0-9_-]{1,64}$", NULL, fits_pass, NULL, false };
@@ -328,7 +328,7 @@ static const struct kind k_token = { TEXT, "secret",
 static const struct kind k_public_key = { TEXT, "key",
 	"a public key, \"env:NAME\" or \"file:/PATH\"",
 	NULL, NULL, fits_public_key, NULL, true };
-static const struct kind k_cert = { TEXT, "certificate",
+static const struct kind k_cert = { TEXT, "text",
 	"\"verified\", or the SHA-1 or SHA-256 fingerprint in hex",
 	"^(verified|[0-9A-Fa-f:]{40,95})$", NULL, fits_cert, NULL, false };
 static const struct kind k_secrets = { LIST, "secret or list",
@@ -579,7 +579,7 @@ number_read(const struct unit *units, struct str s, uint64_t *out)
 	if (n == 0 || !str_to_u64(digits, &v))
 		return false;
 	for (i = 0; units[i].name != NULL; i++)
-		if (str_eq_nocase(suffix, str_of(units[i].name)))
+		if (str_eq(suffix, str_of(units[i].name)))
 			return !__builtin_mul_overflow(v, units[i].factor, out);
 	return false;
 }
@@ -687,7 +687,7 @@ net_mask(struct cidr *c)
 		unsigned char keep;
 
 		left = c->bits > 8 * i ? c->bits - 8 * i : 0;
-		keep = left >= 8 ? 0xff : (unsigned char)(0xff00 >> left);
+		keep = (unsigned char)(left >= 8 ? 0xff : 0xff00 >> left);
 		beyond |= (c->addr[i] & ~keep) != 0;
 		c->addr[i] &= keep;
 	}
@@ -743,23 +743,41 @@ quoted(struct str s)
 	return q;
 }
 
-static const char *
-kind_word(const struct json_object *v)
+/*
+ * What a value is instead of what it should be; a number is its text, unless it
+ * could be a secret.
+ */
+static struct quoted
+instead(struct reader *r, const struct option *o, const struct json_object *v)
 {
+	struct str number = o != NULL && o->kind->secret ? STR("a number") :
+	    json_source(r->doc, v);
+	struct quoted q;
+	const char *word = "null";
+
 	switch (json_kind(v)) {
-	case JSON_BOOL:
-		return json_bool(v) ? "true" : "false";
 	case JSON_NUMBER:
-		return json_is_int(v) ? "a number" : "a fraction";
+		snprintf(q.p, sizeof(q.p), "%.*s",
+		    (int)(number.n < 60 ? number.n : 60), number.p);
+		return q;
+	case JSON_BOOL:
+		word = json_bool(v) ? "true" : "false";
+		break;
 	case JSON_STRING:
-		return "a string";
+		word = "a string";
+		break;
 	case JSON_ARRAY:
-		return "a list";
+		word = "a list";
+		break;
 	case JSON_OBJECT:
-		return "an object";
-	default:
-		return "null";
+		word = "an object";
+		break;
+	case JSON_NONE:
+	case JSON_NULL:
+		break;
 	}
+	snprintf(q.p, sizeof(q.p), "%s", word);
+	return q;
 }
 
 static int
@@ -767,7 +785,7 @@ wrong_type(struct reader *r, const struct option *o,
     const struct json_object *v)
 {
 	return json_err(r->doc, v, r->e, "\"%s\" must be %s, not %s",
-	    o->name, o->kind->what, kind_word(v));
+	    o->name, o->kind->what, instead(r, o, v).p);
 }
 
 static int
@@ -812,7 +830,7 @@ word_take(struct reader *r, const struct option *o,
 	range_ends(o, &first, &last);
 	if (json_kind(v) != JSON_STRING)
 		return json_err(r->doc, v, r->e, "\"%s\" must be %s, not %s",
-		    o->name, o->range, kind_word(v));
+		    o->name, o->range, instead(r, o, v).p);
 	if (!str_eq(json_text(v), first) && !str_eq(json_text(v), last))
 		return json_err(r->doc, v, r->e, "\"%s\" must be %s, not %s",
 		    o->name, o->range, quoted(json_text(v)).p);
@@ -890,11 +908,10 @@ list_take(struct reader *r, const struct option *o,
 		const struct json_object *item = list ? json_at(v, i) : v;
 		void *at = all + i * each;
 
-		/* A null has no place of its own. */
 		if (list && json_kind(item) != JSON_STRING)
-			return json_err(r->doc, item == NULL ? v : item, r->e,
-			    "\"%s\" must be a list of strings, and one of them "
-			    "is %s", o->name, kind_word(item));
+			return json_err(r->doc, item, r->e, "\"%s\" must be "
+			    "a list of strings, and one of them is %s", o->name,
+			    instead(r, o, item).p);
 		if (nets ? net_take(r, o, item, at) : text_take(r, o, item, at))
 			return -1;
 	}
@@ -1100,7 +1117,8 @@ hooks_take(struct reader *r, const struct json_object *hooks)
 			    quoted(path).p, wrong);
 		if (json_kind(v) != JSON_OBJECT)
 			return json_err(r->doc, v, r->e, "hook %s must be an "
-			    "object, not %s", quoted(path).p, kind_word(v));
+			    "object, not %s", quoted(path).p,
+			    instead(r, NULL, v).p);
 		level_preset(HOOK, h);
 		json_err(r->doc, v, &where, "%s", "");
 		h->where = arena_str(c->arena, str_head(str_of(where.text),
@@ -1600,21 +1618,34 @@ conf_schema(struct buf *b)
 
 /* --- the manual ------------------------------------------------------------------- */
 
-/* A text line of mdoc: a backslash is \e, and no line begins with a dot. */
+/*
+ * Text of mdoc: lines of at most 78 bytes, each sentence on its own, for the
+ * width of the space behind it.  A backslash is \e; no line of ours begins with
+ * a dot.
+ */
 static void
-manual_text(struct buf *b, struct str s)
+manual_text(struct buf *b, const char *text)
 {
-	size_t i;
+	struct str rest = str_of(text);
+	size_t column = 0;
 
-	for (i = 0; i < s.n; i++) {
-		if (s.p[i] == '\\')
-			buf_put(b, STR("\\e"));
-		else
-			buf_putc(b, s.p[i]);
-		/* A sentence ends its line, for the width of its space. */
-		if (s.p[i] == '.' && i + 1 < s.n && s.p[i + 1] == ' ') {
+	while (rest.p != NULL) {
+		struct str word = str_cut(&rest, ' '), part;
+
+		if (column > 0 && column + word.n >= 78) {
 			buf_putc(b, '\n');
-			i++;
+			column = 0;
+		}
+		if (column > 0)
+			buf_putc(b, ' ');
+		column += word.n + 1;
+		for (part = word; part.p != NULL;) {
+			buf_put(b, str_cut(&part, '\\'));
+			buf_put(b, part.p != NULL ? STR("\\e") : STR(""));
+		}
+		if (str_ends(word, STR(".")) && rest.p != NULL) {
+			buf_putc(b, '\n');
+			column = 0;
 		}
 	}
 	buf_putc(b, '\n');
@@ -1623,20 +1654,27 @@ manual_text(struct buf *b, struct str s)
 static void
 manual_level(struct buf *b, enum level level)
 {
+	char form[400];
 	size_t i;
 
 	buf_put(b, STR(".Bl -tag -width Ds\n"));
 	for (i = 0; i < NOPTIONS; i++) {
 		const struct option *o = &options[i];
+		const struct kind *k = o->kind;
 
-		if (o->level != level || o->kind->family == LATER)
+		if (o->level != level || k->family == LATER)
 			continue;
-		buf_printf(b, ".It Cm %s No \\(en Em %s", o->name,
-		    o->kind->name);
-		if (o->range != NULL && o->kind->family != WORD)
-			buf_printf(b, " No from %s", o->range);
+		buf_printf(b, ".It Cm %s No \\(en Em %s", o->name, k->name);
+		if (o->range != NULL)
+			buf_printf(b, "%s%s", k->family == WORD ? " No : " :
+			    " No from ", o->range);
 		buf_putc(b, '\n');
-		manual_text(b, str_of(o->means));
+		manual_text(b, o->means);
+		if ((k->family == TEXT && k != &k_text) || k->family == LIST ||
+		    k->family == NETS) {
+			snprintf(form, sizeof(form), "Its form: %s.", k->what);
+			manual_text(b, form);
+		}
 		if (o->preset != NULL)
 			buf_printf(b, "The default is\n.Ql %s .\n", o->preset);
 	}

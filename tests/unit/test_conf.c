@@ -1,0 +1,1219 @@
+/*
+ * test_conf - the configuration: what is refused and with which words, what
+ * lands where, what printing and the place of a program make of it.
+ *
+ *	test_conf			the promises; from the top of the project,
+ *					because it reads two files of it
+ *	test_conf --schema | --manual	for script/update-docs
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "test.h"
+
+#define MANY	(4 << 20)
+
+static struct conf *
+read_text(const char *text, struct err *e)
+{
+	memset(e, 0, sizeof(*e));
+	return conf_read(str_of(text), "t.json", e);
+}
+
+static bool
+begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+static char *
+slurp(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *p = calloc(1, MANY);
+
+	if (f != NULL && p != NULL)
+		p[fread(p, 1, MANY - 1, f)] = '\0';
+	if (f != NULL)
+		fclose(f);
+	return p;
+}
+
+/* --- what is refused ---------------------------------------------------------- */
+
+/* A hook that is fine but for what is put into it, on line 1 from column 17. */
+#define H(more)	"{\"hooks\":{\"/a\":{" more ",\"provider\":\"github\"}}}"
+#define L(more)	"{\"limits\":{" more "}}"
+
+static const struct {
+	const char *says, *text, *want;
+} bad[] = {
+	/* the file */
+	{ "an empty file", "", "t.json:1:1: " },
+	{ "no object", "[]", "t.json:1:1: a configuration is an object" },
+	{ "a bare word", "true", "t.json:1:1: a configuration is an object" },
+	{ "a text", "\"hooks\"", "t.json:1:1: a configuration is an object" },
+	{ "null", "null", "t.json:1:1: a configuration is an object" },
+	{ "an open brace", "{\n\"log\": \"stderr\"\n", "t.json:3:1: " },
+	{ "a comma at the end", "{\"log\":\"stderr\",}", "t.json:1:17: " },
+	{ "two values", "{} {}", "t.json:1:4: " },
+	{ "a single quote", "{'log':1}", "t.json:1:2: " },
+	{ "a key twice", "{\"log\":\"stderr\",\n \"log\":\"syslog\"}",
+	  "t.json:2:2: " },
+	{ "a path twice",
+	  "{\"hooks\":{\n\"/a\":{\"auth\":\"none\"},\n\"/a\":{\"auth\":\"none\"}}}",
+	  "t.json:3:1: " },
+	{ "a path twice, once escaped",
+	  "{\"hooks\":{\n\"/a\":{\"auth\":\"none\"},\n\"\\/\\u0061\":{}}}",
+	  "t.json:3:1: " },
+
+	/* unknown keys */
+	{ "a misspelt key of a hook",
+	  "{\n\"hooks\": { \"/a\": {\n    \"secert\": \"env:A\" } } }",
+	  "t.json:3:5: unknown key \"secert\"; did you mean \"secret\"?" },
+	{ "a misspelt key of the file", "{\"imbox\": 1}",
+	  "t.json:1:2: unknown key \"imbox\"; did you mean \"inbox\"?" },
+	{ "a misspelt limit", L("\"in_flihgt\":1"),
+	  "t.json:1:12: unknown key \"in_flihgt\"; did you mean \"in_flight\"?" },
+	{ "a misspelt user", "{\"users\":{\"grp\":\"www\"}}",
+	  "t.json:1:11: unknown key \"grp\" in users" },
+	{ "capital letters", H("\"Secret\":\"env:A\""),
+	  "t.json:1:17: unknown key \"Secret\"; did you mean \"secret\"?" },
+	{ "a key like no other", "{\"zzzzzzzzz\":1}",
+	  "t.json:1:2: unknown key \"zzzzzzzzz\" in the file" },
+	{ "an empty key", "{\"\":1}", "t.json:1:2: unknown key \"\" in the file" },
+	{ "a key of hooks at the top", "{\"secret\":\"env:A\"}",
+	  "t.json:1:2: unknown key \"secret\" in the file; it belongs in a hook" },
+	{ "a key of the top in a hook", H("\"inbox\":\"none\""),
+	  "t.json:1:17: unknown key \"inbox\" in a hook; it belongs in the top level" },
+	{ "a limit at the top", "{\"worker_memory\":\"64m\"}",
+	  "t.json:1:2: unknown key \"worker_memory\" in the file; it belongs in "
+	  "\"limits\"" },
+	{ "a key that hides a NUL", "{\"log\\u0000\":\"stderr\"}", "t.json:1:2: " },
+	{ "a key with a newline", "{\"a\\nb\":1}",
+	  "t.json:1:2: unknown key \"a\\nb\" in the file" },
+
+	/* words of later versions */
+	{ "destinations", "{\"destinations\":{}}",
+	  "t.json:1:2: \"destinations\" is not in this version" },
+	{ "deliver", H("\"deliver\":[\"x\"]"),
+	  "t.json:1:17: \"deliver\" is not in this version" },
+	{ "Pub/Sub", "{\"inbox\":\"pubsub:projects/p/topics/t\"}",
+	  "t.json:1:2: \"inbox\": engines like \"pubsub:\" are not in this version" },
+	{ "NATS", "{\"inbox\":\"nats://h\"}",
+	  "t.json:1:2: \"inbox\": engines like \"nats:\" are not in this version" },
+	{ "Redis", "{\"inbox\":\"redis://h\"}",
+	  "t.json:1:2: \"inbox\": engines like \"redis:\" are not in this version" },
+	{ "Kafka", "{\"inbox\":\"kafka://h\"}",
+	  "t.json:1:2: \"inbox\": engines like \"kafka:\" are not in this version" },
+
+	/* types */
+	{ "a text for a number", "{\"workers\":\"2\"}",
+	  "t.json:1:2: \"workers\" must be a whole number, not a string" },
+	{ "a fraction for a number", "{\"workers\":1.5}",
+	  "t.json:1:2: \"workers\" must be a whole number, not 1.5" },
+	{ "true for a number", "{\"workers\":true}",
+	  "t.json:1:2: \"workers\" must be a whole number, not true" },
+	{ "a number for a text", "{\"log\":1}",
+	  "t.json:1:2: \"log\" must be \"stderr\", \"stdout\", \"syslog\" or "
+	  "\"file:/PATH\", not 1" },
+	{ "a text for a flag", "{\"volatile\":\"true\"}",
+	  "t.json:1:2: \"volatile\" must be true or false, not a string" },
+	{ "a number for a flag", "{\"volatile\":1}",
+	  "t.json:1:2: \"volatile\" must be true or false, not 1" },
+	{ "a list for an object", "{\"limits\":[]}",
+	  "t.json:1:2: \"limits\" must be an object, not a list" },
+	{ "a list of hooks", "{\"hooks\":[]}",
+	  "t.json:1:2: \"hooks\" must be an object whose keys are the paths of "
+	  "hooks, not a list" },
+	{ "a hook that is a text", "{\"hooks\":{\"/a\":\"github\"}}",
+	  "t.json:1:11: hook \"/a\" must be an object, not a string" },
+	{ "a list for a size", L("\"body\":[1]"),
+	  "t.json:1:12: \"body\" must be a size like \"64k\" or \"26m\", or a "
+	  "number of bytes, not a list" },
+	{ "a fraction for a size", L("\"body\":1.5"), "t.json:1:12: \"body\" must be" },
+	{ "null for a text", "{\"log\":null}",
+	  "t.json:1:2: \"log\" must be \"stderr\", \"stdout\", \"syslog\" or "
+	  "\"file:/PATH\", not null" },
+	{ "null for a number", "{\"workers\":null}", "t.json:1:2: " },
+	{ "null for a hook", "{\"hooks\":{\"/a\":null}}",
+	  "t.json:1:11: hook \"/a\" must be an object, not null" },
+	{ "null for a list", H("\"secret\":null"), "t.json:1:17: " },
+
+	/* ranges */
+	{ "too many workers", "{\"workers\":1025}",
+	  "t.json:1:2: \"workers\" must be 0 to 1024" },
+	{ "fewer than no workers", "{\"workers\":-1}",
+	  "t.json:1:2: \"workers\" must be 0 to 1024, not -1" },
+	{ "no requests in flight", L("\"in_flight\":0"),
+	  "t.json:1:12: \"in_flight\" must be 1 to 65536" },
+	{ "more than 64 bits", L("\"in_flight\":99999999999999999999"),
+	  "t.json:1:12: \"in_flight\" must be a whole number, not "
+	  "99999999999999999999" },
+	{ "a body of nothing", L("\"body\":0"),
+	  "t.json:1:12: \"body\" must be 1 to 1g" },
+	{ "a body over the most", L("\"body\":\"2g\""),
+	  "t.json:1:12: \"body\" must be 1 to 1g" },
+	{ "a size that overflows", L("\"body\":\"99999999999999999t\""),
+	  "t.json:1:12: \"body\" must be" },
+	{ "digits that overflow", L("\"body\":\"99999999999999999999\""),
+	  "t.json:1:12: \"body\" must be" },
+	{ "a size without digits", L("\"body\":\"m\""),
+	  "t.json:1:12: \"body\" must be a size like \"64k\" or \"26m\", or a "
+	  "number of bytes, not \"m\"" },
+	{ "an unknown unit", L("\"body\":\"26q\""), "t.json:1:12: \"body\" must be" },
+	{ "a unit in capitals", L("\"body\":\"26M\""), "t.json:1:12: \"body\" must be" },
+	{ "a space before the unit", L("\"body\":\"26 m\""),
+	  "t.json:1:12: \"body\" must be" },
+	{ "a negative size", L("\"body\":\"-1\""), "t.json:1:12: \"body\" must be" },
+	{ "a size with a unit of time", L("\"body\":\"26s\""),
+	  "t.json:1:12: \"body\" must be" },
+	{ "a duration with a unit of size", L("\"deadline\":\"5k\""),
+	  "t.json:1:12: \"deadline\" must be a duration like \"30s\" or \"7d\"" },
+	{ "a deadline too short", L("\"deadline\":\"99ms\""),
+	  "t.json:1:12: \"deadline\" must be 100ms to 10m" },
+	{ "a deadline too long", L("\"deadline\":601"),
+	  "t.json:1:12: \"deadline\" must be 100ms to 10m" },
+	{ "seconds that overflow", L("\"inbox_age\":9223372036854775806"),
+	  "t.json:1:12: \"inbox_age\" must be 0 to 36500d" },
+	{ "a window of nothing", H("\"window\":0"),
+	  "t.json:1:17: \"window\" must be 1s to 3650d" },
+	{ "kept longer than kept",
+	  L("\"inbox_age\":\"1h\",\"inbox_keep\":\"2h\""),
+	  "t.json:1:2: \"inbox_keep\" is longer than \"inbox_age\"" },
+	{ "a hook's body over the limit for all", H("\"body\":\"27m\""),
+	  "t.json:1:11: \"body\" of hook \"/a\" is more than \"limits\" allows" },
+	{ "a hook's deadline over the limit for all", H("\"deadline\":\"11s\""),
+	  "t.json:1:11: \"deadline\" of hook \"/a\" is more than \"limits\"" },
+
+	/* words */
+	{ "another kind of auth", H("\"auth\":\"nonne\""),
+	  "t.json:1:17: \"auth\" must be provider or none, not \"nonne\"" },
+	{ "auth as a flag", H("\"auth\":false"),
+	  "t.json:1:17: \"auth\" must be provider or none, not false" },
+	{ "another handshake", H("\"handshake\":\"closed\""),
+	  "t.json:1:17: \"handshake\" must be verified or open, not \"closed\"" },
+	{ "another replay", H("\"replay\":\"\""),
+	  "t.json:1:17: \"replay\" must be store or refuse, not \"\"" },
+
+	/* inbox, courier, log, health, providers, users */
+	{ "an inbox by its path alone", "{\"inbox\":\"/var/inbox.db\"}",
+	  "t.json:1:2: \"inbox\" must be \"sqlite:/PATH\", \"stdout:\" or "
+	  "\"none\", not \"/var/inbox.db\"" },
+	{ "a relative inbox", "{\"inbox\":\"sqlite:inbox.db\"}",
+	  "t.json:1:2: \"inbox\" must be \"sqlite:/PATH\"" },
+	{ "an inbox that is a directory", "{\"inbox\":\"sqlite:/var/\"}",
+	  "t.json:1:2: \"inbox\" must be \"sqlite:/PATH\"" },
+	{ "an inbox with a NUL", "{\"inbox\":\"sqlite:/a\\u0000b\"}",
+	  "t.json:1:2: " },
+	{ "stdout without its colon", "{\"inbox\":\"stdout\"}",
+	  "t.json:1:2: \"inbox\" must be" },
+	{ "an empty inbox", "{\"inbox\":\"\"}", "t.json:1:2: \"inbox\" must be" },
+	{ "a courier on TCP", "{\"courier\":\"127.0.0.1:9\"}",
+	  "t.json:1:2: \"courier\" must be \"unix:/PATH\" of at most 107 bytes" },
+	{ "a relative socket", "{\"courier\":\"unix:c.sock\"}",
+	  "t.json:1:2: \"courier\" must be \"unix:/PATH\"" },
+	{ "a socket with a long path", "{\"courier\":\"unix:/"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
+	  "t.json:1:2: \"courier\" must be \"unix:/PATH\" of at most 107 bytes" },
+	{ "a log to nowhere we know", "{\"log\":\"stdrr\"}",
+	  "t.json:1:2: \"log\" must be \"stderr\", \"stdout\", \"syslog\" or "
+	  "\"file:/PATH\", not \"stdrr\"" },
+	{ "a relative log", "{\"log\":\"file:a.log\"}",
+	  "t.json:1:2: \"log\" must be" },
+	{ "a health page that ends in z", "{\"health\":\"/healthz\"}",
+	  "t.json:1:2: \"health\" must be \"none\", or a plain path that does not "
+	  "end in \"z\", not \"/healthz\"" },
+	{ "a health page without a path", "{\"health\":\"health\"}",
+	  "t.json:1:2: \"health\" must be" },
+	{ "a hook on the health page",
+	  "{\"hooks\":{\"/health\":{\"auth\":\"none\"}}}",
+	  "t.json:1:11: hook \"/health\" has the path of \"health\"" },
+	{ "relative providers", "{\"providers\":\"providers\"}",
+	  "t.json:1:2: \"providers\" must be an absolute path" },
+	{ "a user with a space", "{\"users\":{\"handler\":\"a b\"}}",
+	  "t.json:1:11: \"handler\" must be the name of a user or group" },
+	{ "an empty user", "{\"users\":{\"courier\":\"\"}}",
+	  "t.json:1:11: \"courier\" must be the name of a user or group" },
+
+	/* paths of hooks */
+	{ "a path without its slash", "{\"hooks\":{\"a\":{\"auth\":\"none\"}}}",
+	  "t.json:1:11: path \"a\" of a hook must begin with \"/\"" },
+	{ "an empty path", "{\"hooks\":{\"\":{\"auth\":\"none\"}}}",
+	  "t.json:1:11: path \"\" of a hook must begin with \"/\"" },
+	{ "an encoded path", "{\"hooks\":{\"/a%20b\":{\"auth\":\"none\"}}}",
+	  "t.json:1:11: path \"/a%20b\" of a hook holds \"%\"" },
+	{ "two slashes", "{\"hooks\":{\"/a//b\":{\"auth\":\"none\"}}}",
+	  "t.json:1:11: path \"/a//b\" of a hook holds \"//\"" },
+	{ "two slashes first", "{\"hooks\":{\"//\":{\"auth\":\"none\"}}}",
+	  "t.json:1:11: path \"//\" of a hook holds \"//\"" },
+	{ "a dot", "{\"hooks\":{\"/a/./b\":{\"auth\":\"none\"}}}",
+	  "t.json:1:11: path \"/a/./b\" of a hook holds a segment" },
+	{ "two dots at the end", "{\"hooks\":{\"/a/..\":{\"auth\":\"none\"}}}",
+	  "t.json:1:11: path \"/a/..\" of a hook holds a segment" },
+	{ "a query in a path", "{\"hooks\":{\"/a?b=c\":{\"auth\":\"none\"}}}",
+	  "t.json:1:11: path \"/a?b=c\" of a hook holds \"?\" or \"#\"" },
+	{ "a space in a path", "{\"hooks\":{\"/a b\":{\"auth\":\"none\"}}}",
+	  "t.json:1:11: path \"/a b\" of a hook holds a byte" },
+	{ "a newline in a path", "{\"hooks\":{\"/a\\n\":{\"auth\":\"none\"}}}",
+	  "t.json:1:11: path \"/a\\n\" of a hook holds a byte" },
+	{ "letters beyond ASCII in a path",
+	  "{\"hooks\":{\"/\xc3\xa4\":{\"auth\":\"none\"}}}",
+	  "t.json:1:11: path \"/\xc3\xa4\" of a hook holds a byte" },
+
+	/* provider and secret */
+	{ "neither provider nor auth", "{\"hooks\":{\n\"/a\":{}}}",
+	  "t.json:2:1: hook \"/a\" has no \"provider\"; if anybody may send" },
+	{ "a secret without a provider",
+	  "{\"hooks\":{\"/a\":{\"secret\":\"env:A\"}}}",
+	  "t.json:1:11: hook \"/a\" has no \"provider\"" },
+	{ "a provider that is a list", "{\"hooks\":{\"/a\":{\"provider\":[]}}}",
+	  "t.json:1:17: \"provider\" must be the name of a provider" },
+	{ "a provider that is a path",
+	  "{\"hooks\":{\"/a\":{\"provider\":\"../github\"}}}",
+	  "t.json:1:17: \"provider\" must be the name of a provider" },
+	{ "a provider in capitals", "{\"hooks\":{\"/a\":{\"provider\":\"GitHub\"}}}",
+	  "t.json:1:17: \"provider\" must be the name of a provider (see "
+	  "\"hooklatch providers\") or an object, not \"GitHub\"" },
+	{ "a provider with a NUL",
+	  "{\"hooks\":{\"/a\":{\"provider\":\"a\\u0000\"}}}", "t.json:1:17: " },
+	{ "the name of all own providers",
+	  "{\"hooks\":{\"/a\":{\"provider\":\"own\"}}}",
+	  "t.json:1:17: \"own\" is what providers written into a hook are called" },
+	{ "auth none and a secret", H("\"auth\":\"none\",\"secret\":\"env:A\""),
+	  "t.json:1:11: hook \"/a\" has \"auth\": \"none\" and a secret" },
+	{ "auth none and a public key", H("\"auth\":\"none\",\"public_key\":\"ab\""),
+	  "t.json:1:11: hook \"/a\" has \"auth\": \"none\" and a public key" },
+	{ "no secret in a list", H("\"secret\":[]"),
+	  "t.json:1:17: \"secret\" is an empty list" },
+	{ "a secret of an unknown form", H("\"secret\":\"vault:A\""),
+	  "t.json:1:17: \"secret\" must be \"env:NAME\", \"file:/PATH\" or "
+	  "\"plain:TEXT\"" },
+	{ "an empty variable", H("\"secret\":\"env:\""),
+	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
+	{ "a variable that begins with a digit", H("\"secret\":\"env:1A\""),
+	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
+	{ "a variable with an equals sign", H("\"secret\":\"env:A=B\""),
+	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
+	{ "a relative file", H("\"secret\":\"file:secret\""),
+	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
+	{ "an empty text", H("\"secret\":\"plain:\""),
+	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
+	{ "a secret with a NUL", H("\"secret\":\"plain:a\\u0000b\""),
+	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
+	{ "a number as a secret", H("\"secret\":1"),
+	  "t.json:1:17: \"secret\" must be \"env:NAME\", \"file:/PATH\" or "
+	  "\"plain:TEXT\", not a number" },
+	{ "a bad one among good ones", H("\"secret\":[\"env:A\",\n\"B\"]"),
+	  "t.json:2:1: \"secret\" must be \"env:NAME\"" },
+	{ "a list in a list", H("\"secret\":[\"env:A\",\n[\"env:B\"]]"),
+	  "t.json:2:1: \"secret\" must be a list of strings, and one of them is a "
+	  "list" },
+	{ "null in a list", H("\"secret\":[\"env:A\",\nnull]"),
+	  "t.json:2:1: \"secret\" must be a list of strings, and one of them is null" },
+	{ "a verify token that is no reference", H("\"verify_token\":\"abc\""),
+	  "t.json:1:17: \"verify_token\" must be \"env:NAME\"" },
+	{ "an empty public key", H("\"public_key\":\"\""),
+	  "t.json:1:17: \"public_key\" must be a public key" },
+	{ "a public key from a relative file", H("\"public_key\":\"file:k\""),
+	  "t.json:1:17: \"public_key\" must be a public key" },
+
+	/* from */
+	{ "no network in a list", H("\"from\":[]"),
+	  "t.json:1:17: \"from\" is an empty list" },
+	{ "a name as a network", H("\"from\":\"example.com\""),
+	  "t.json:1:17: \"from\" must be an address or a network like "
+	  "\"192.0.2.0/24\" or \"2001:db8::/32\", not \"example.com\"" },
+	{ "three numbers", H("\"from\":\"10.0.0/8\""),
+	  "t.json:1:17: \"from\" must be an address" },
+	{ "an octal number", H("\"from\":\"010.0.0.0/8\""),
+	  "t.json:1:17: \"from\" must be an address" },
+	{ "more bits than there are", H("\"from\":\"10.0.0.0/33\""),
+	  "t.json:1:17: \"from\" must be an address" },
+	{ "more bits than IPv6 has", H("\"from\":\"::/129\""),
+	  "t.json:1:17: \"from\" must be an address" },
+	{ "no bits after the slash", H("\"from\":\"10.0.0.0/\""),
+	  "t.json:1:17: \"from\" must be an address" },
+	{ "a mask", H("\"from\":\"10.0.0.0/255.0.0.0\""),
+	  "t.json:1:17: \"from\" must be an address" },
+	{ "a zone", H("\"from\":\"fe80::1%eth0\""),
+	  "t.json:1:17: \"from\" must be an address" },
+	{ "a network with an address in it", H("\"from\":\"192.30.252.1/22\""),
+	  "t.json:1:17: \"from\": \"192.30.252.1/22\" has bits beyond its length; "
+	  "did you mean \"192.30.252.0/22\"?" },
+	{ "the same in IPv6", H("\"from\":[\"10.0.0.0/8\", \"2001:db8::1/32\"]"),
+	  "t.json:1:39: \"from\": \"2001:db8::1/32\" has bits beyond its length; "
+	  "did you mean \"2001:db8::/32\"?" },
+	{ "a number in a list of networks", H("\"from\":[1]"),
+	  "t.json:1:25: \"from\" must be a list of strings" },
+
+	/* the rest of a hook */
+	{ "a location without its @", H("\"pass\":\"app\""),
+	  "t.json:1:17: \"pass\" must be \"@\" and the name of a location" },
+	{ "a location with nothing after its @", H("\"pass\":\"@\""),
+	  "t.json:1:17: \"pass\" must be \"@\"" },
+	{ "a location that ends a header", H("\"pass\":\"@a\\r\\nX: y\""),
+	  "t.json:1:17: \"pass\" must be \"@\"" },
+	{ "a method in small letters", H("\"methods\":\"post\""),
+	  "t.json:1:17: \"methods\" must be GET, HEAD, POST, PUT, PATCH, DELETE or "
+	  "OPTIONS, not \"post\"" },
+	{ "no methods", H("\"methods\":[]"),
+	  "t.json:1:17: \"methods\" is an empty list" },
+	{ "a URL of another scheme", H("\"url\":\"ftp://h/\""),
+	  "t.json:1:17: \"url\" must be a URL that begins with \"https://\" or "
+	  "\"http://\", not \"ftp://h/\"" },
+	{ "a URL without a host", H("\"url\":\"https:///a\""),
+	  "t.json:1:17: \"url\" must be" },
+	{ "a URL of a scheme alone", H("\"url\":\"https://\""),
+	  "t.json:1:17: \"url\" must be" },
+	{ "a URL with a space", H("\"url\":\"https://h/a b\""),
+	  "t.json:1:17: \"url\" must be" },
+	{ "an ARN that is none", H("\"topic_arn\":\"sns\""),
+	  "t.json:1:17: \"topic_arn\" must be an ARN" },
+	{ "an empty parameter", H("\"client_id\":\"\""),
+	  "t.json:1:17: \"client_id\" must be a text without control characters" },
+	{ "a parameter with a newline", H("\"audience\":\"a\\nb\""),
+	  "t.json:1:17: \"audience\" must be a text without control characters" },
+	{ "a fingerprint too short", H("\"client_cert\":\"abcd\""),
+	  "t.json:1:17: \"client_cert\" must be \"verified\"" },
+	{ "a fingerprint that is not hex",
+	  H("\"client_cert\":\"zz39a3ee5e6b4b0d3255bfef95601890afd80709\""),
+	  "t.json:1:17: \"client_cert\" must be \"verified\"" },
+	{ "a fingerprint with a colon inside a byte",
+	  H("\"client_cert\":\"d:a39a3ee5e6b4b0d3255bfef95601890afd80709\""),
+	  "t.json:1:17: \"client_cert\" must be \"verified\"" },
+};
+
+static void
+test_refused(void)
+{
+	struct err e;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct conf *c = read_text(bad[i].text, &e);
+
+		CHECKF(c == NULL, "%s is refused", bad[i].says);
+		CHECKF(begins(e.text, bad[i].want),
+		    "%s: wanted \"%s\", got \"%s\"", bad[i].says, bad[i].want,
+		    e.text);
+		CHECKF(e.code != ERR_NONE, "%s has a code", bad[i].says);
+		conf_free(c);
+	}
+}
+
+/* Promise 7: what was meant as a secret is not repeated in an error. */
+static void
+test_secret_unsaid(void)
+{
+	static const char *const t[] = {
+		H("\"secret\":\"hunter2\""), H("\"secret\":[\"hunter2\"]"),
+		H("\"secret\":\"plain:hunter2\\u0000\""),
+		H("\"verify_token\":\"hunter2\""),
+		H("\"public_key\":\"file:hunter2\""),
+		H("\"auth\":\"none\",\"secret\":\"plain:hunter2\""),
+		H("\"secret\":4711"), H("\"secret\":[4711]"),
+		H("\"verify_token\":4711"),
+	};
+	struct err e;
+	size_t i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct conf *c = read_text(t[i], &e);
+
+		CHECKF(c == NULL && strstr(e.text, "hunter2") == NULL &&
+		    strstr(e.text, "4711") == NULL,
+		    "a secret stays out of: %s", e.text);
+		conf_free(c);
+	}
+}
+
+/* Sizes at which something could be cut badly. */
+static void
+test_long(void)
+{
+	char *text = malloc(CONF_TEXT_MAX + 2);
+	struct err e = { 0 };
+	struct conf *c;
+	size_t n;
+
+	/* A key of a mebibyte, all of one quote, so that escaping doubles it. */
+	n = (size_t)sprintf(text, "{\"");
+	while (n < (1 << 20)) {
+		text[n++] = '\\';
+		text[n++] = '"';
+	}
+	n += (size_t)sprintf(text + n, "\":1}");
+	c = conf_read((struct str){ text, n }, "t.json", &e);
+	CHECKF(c == NULL && begins(e.text, "t.json:1:2: unknown key \"\\\"") &&
+	    strlen(e.text) < 300, "a long key is cut: %s", e.text);
+	conf_free(c);
+
+	memset(text, ' ', CONF_TEXT_MAX + 1);
+	memcpy(text, "{}", 2);
+	c = conf_read((struct str){ text, CONF_TEXT_MAX }, "t.json", &e);
+	CHECK(c != NULL, "a file of 4 MiB is read");
+	conf_free(c);
+	c = conf_read((struct str){ text, CONF_TEXT_MAX + 1 }, "t.json", &e);
+	CHECK(c == NULL && begins(e.text, "t.json: is longer than 4 MiB"),
+	    "a byte more is refused");
+	conf_free(c);
+
+	/* The densest files must fit the arena. */
+	n = (size_t)sprintf(text, "{\"hooks\":{\"/\":{\"provider\":\"a\","
+	    "\"secret\":[\"env:A\"");
+	while (n < (1 << 20))
+		n += (size_t)sprintf(text + n, ",\"env:A\"");
+	n += (size_t)sprintf(text + n, "]}}}");
+	c = conf_read((struct str){ text, n }, "t.json", &e);
+	CHECKF(c != NULL && c->hooks[0].nsecrets > 100000,
+	    "100,000 secrets are read: %s", e.text);
+	conf_free(c);
+	free(text);
+}
+
+/* --- what lands where ----------------------------------------------------------- */
+
+/* Prints, reads, compares, prints again. */
+static void
+goes_round(const char *says, const struct conf *c)
+{
+	struct buf once = BUF(MANY), twice = BUF(MANY);
+	struct err e = { 0 };
+	struct conf *again;
+
+	conf_print(&once, c);
+	again = conf_read(buf_str(&once), "printed", &e);
+	CHECKF(again != NULL, "what is printed of %s is read: %s", says, e.text);
+	if (again != NULL) {
+		CHECKF(conf_equal(c, again) && conf_equal(again, c),
+		    "what is printed of %s reads back equal: %.*s", says,
+		    STR_ARG(buf_str(&once)));
+		conf_print(&twice, again);
+		CHECKF(str_eq(buf_str(&once), buf_str(&twice)),
+		    "what is printed of %s twice is the same", says);
+	}
+	conf_free(again);
+	buf_free(&once);
+	buf_free(&twice);
+}
+
+static const char full[] =
+    "// every key\n"
+    "{ \"$schema\": \"./hooklatch.schema.json\",\n"
+    "  \"inbox\": \"sqlite:/srv/i.db\", \"courier\": \"unix:/srv/c.sock\",\n"
+    "  \"log\": \"file:/var/log/h.log\", \"health\": \"/up\", \"volatile\": true,\n"
+    "  \"providers\": \"/etc/p\", \"workers\": 3,\n"
+    "  \"users\": { \"handler\": \"h\", \"courier\": \"c\", \"group\": \"g\" },\n"
+    "  \"limits\": { \"worker_memory\": \"1g\", \"in_flight\": 7,\n"
+    "    \"body\": 1000, \"json_depth\": 9, \"json_values\": 99,\n"
+    "    \"read_timeout\": 5, \"deadline\": \"1500ms\", \"inbox_bytes\": \"2t\",\n"
+    "    \"inbox_age\": \"2d\", \"inbox_keep\": \"3h\", \"remember\": \"4m\" },\n"
+    "  \"hooks\": {\n"
+    "    \"/one\": { \"provider\": \"github\",\n"
+    "      \"secret\": [\"env:A\", \"file:/b\", \"plain:c:d\"],\n"
+    "      \"from\": [\"192.30.252.0/22\", \"2001:db8::/32\", \"10.1.2.3\"],\n"
+    "      \"client_cert\": \"DA:39:A3:EE:5E:6B:4B:0D:32:55:BF:EF:95:60:18:90:"
+    "AF:D8:07:09\",\n"
+    "      \"window\": \"300s\", \"deadline\": 1, \"body\": 500,\n"
+    "      \"methods\": [\"POST\", \"PUT\"], \"pass\": \"@app\",\n"
+    "      \"handshake\": \"open\", \"replay\": \"refuse\",\n"
+    "      \"verify_token\": \"env:VT\", \"public_key\": \"ab\\ncd\",\n"
+    "      \"client_id\": \"1\", \"app_key\": \"2\", \"key_id\": \"3\",\n"
+    "      \"topic_arn\": \"arn:4\", \"webhook_id\": \"5\", \"audience\": \"6\",\n"
+    "      \"email\": \"7\", \"origin\": \"8\", \"topic\": \"9\",\n"
+    "      \"url\": \"https://h/one\" },\n"
+    "    \"/two\": { \"auth\": \"none\", \"client_cert\": \"verified\" },\n"
+    "    \"/three/\": { \"secret\": \"env:T\", \"provider\":\n"
+    "      { \"signature\": /* why */ {} // end\n } } } }\n";
+
+static void
+test_lands(void)
+{
+	static const unsigned char v4[16] = { [10] = 0xff, 0xff, 192, 30, 252 };
+	static const unsigned char v6[16] = { 0x20, 0x01, 0x0d, 0xb8 };
+	struct err e;
+	struct conf *c = read_text(full, &e);
+	struct hook *h;
+	int i;
+
+	CHECKF(c != NULL, "the full file is read: %s", e.text);
+	if (c == NULL)
+		return;
+	CHECK(c->inbox_kind == INBOX_SQLITE &&
+	    str_eq(c->inbox_path, STR("/srv/i.db")) &&
+	    str_eq(c->inbox, STR("sqlite:/srv/i.db")), "inbox");
+	CHECK(str_eq(c->courier, STR("/srv/c.sock")), "courier");
+	CHECK(str_eq(c->log, STR("file:/var/log/h.log")), "log");
+	CHECK(str_eq(c->health, STR("/up")), "health");
+	CHECK(str_eq(c->providers_dir, STR("/etc/p")), "providers");
+	CHECK(c->volatile_ok, "volatile");
+	CHECK(c->workers == 3, "workers");
+	CHECK(str_eq(c->handler_user, STR("h")) &&
+	    str_eq(c->courier_user, STR("c")) &&
+	    str_eq(c->socket_group, STR("g")), "users");
+	CHECK(c->worker_memory == 1ULL << 30, "worker_memory");
+	CHECK(c->in_flight == 7, "in_flight");
+	CHECK(c->max_body == 1000, "body");
+	CHECK(c->max_depth == 9 && c->max_values == 99, "json");
+	CHECK(c->read_timeout == 5000, "read_timeout");
+	CHECK(c->max_deadline == 1500, "deadline");
+	CHECK(c->inbox_bytes == 2ULL << 40, "inbox_bytes");
+	CHECK(c->inbox_age == 2 * 86400000LL, "inbox_age");
+	CHECK(c->inbox_keep == 3 * 3600000, "inbox_keep");
+	CHECK(c->remember == 240000, "remember");
+
+	CHECK(c->nhooks == 3, "three hooks");
+	h = &c->hooks[0];
+	CHECK(str_eq(h->path, STR("/one")), "path");
+	CHECK(str_eq(h->where, STR("t.json:12:5")), "where");
+	CHECK(str_eq(h->provider, STR("github")) && h->own.p == NULL, "provider");
+	CHECK(h->nsecrets == 3 && str_eq(h->secrets[2], STR("plain:c:d")),
+	    "secrets");
+	CHECK(h->auth == AUTH_PROVIDER, "auth");
+	CHECK(h->nfrom == 3 && h->from[0].bits == 96 + 22 &&
+	    memcmp(h->from[0].addr, v4, 16) == 0, "an IPv4 network");
+	CHECK(h->nfrom == 3 && h->from[1].bits == 32 &&
+	    memcmp(h->from[1].addr, v6, 16) == 0, "an IPv6 network");
+	CHECK(h->nfrom == 3 && h->from[2].bits == 128, "an address alone");
+	CHECK(str_eq(h->client_cert,
+	    STR("da39a3ee5e6b4b0d3255bfef95601890afd80709")),
+	    "a fingerprint as web servers write it");
+	CHECK(h->window == 300000 && h->deadline == 1000 && h->max_body == 500,
+	    "numbers of a hook");
+	CHECK(h->nmethods == 2 && str_eq(h->methods[1], STR("PUT")), "methods");
+	CHECK(str_eq(h->pass, STR("@app")), "pass");
+	CHECK(h->open_handshake && h->refuse_replay, "words");
+	CHECK(str_eq(h->params[PARAM_PUBLIC_KEY], STR("ab\ncd")), "public_key");
+	for (i = PARAM_CLIENT_ID; i < PARAM_URL; i++)
+		CHECKF(h->params[i].n > 0 && h->params[i].p[h->params[i].n - 1]
+		    == '1' + (i - PARAM_CLIENT_ID), "%s", hook_param_names[i]);
+	CHECK(str_eq(h->params[PARAM_URL], STR("https://h/one")), "url");
+	CHECK(str_eq(h->params[PARAM_VERIFY_TOKEN], STR("env:VT")),
+	    "verify_token");
+
+	h = &c->hooks[1];
+	CHECK(h->auth == AUTH_NONE && h->provider.p == NULL, "auth none");
+	CHECK(str_eq(h->client_cert, STR("verified")), "verified");
+	CHECK(h->window == -1 && h->deadline == 0 && h->max_body == 0 &&
+	    h->nfrom == 0 && h->nmethods == 0 && h->pass.n == 0 &&
+	    !h->open_handshake && !h->refuse_replay &&
+	    h->params[PARAM_URL].p == NULL, "what a hook does not say");
+	h = &c->hooks[2];
+	CHECK(str_eq(h->provider, STR("own")), "a provider of one's own");
+	CHECKF(str_eq(h->own, STR("{ \"signature\": /* why */ {} // end\n }")),
+	    "its text as written: %.*s", STR_ARG(h->own));
+	goes_round("the full file", c);
+	conf_free(c);
+}
+
+static void
+test_presets(void)
+{
+	struct err e;
+	struct conf *c = read_text("{}", &e);
+
+	CHECKF(c != NULL, "an empty object is read: %s", e.text);
+	if (c == NULL)
+		return;
+	CHECK(c->inbox.p == NULL && c->courier.p == NULL, "not settled yet");
+	CHECK(str_eq(c->log, STR("stderr")), "log");
+	CHECK(str_eq(c->health, STR("/health")), "health");
+	CHECK(c->providers_dir.n == 0 && !c->volatile_ok, "nothing asked for");
+	CHECK(c->workers == 0, "a worker for each processor");
+	CHECK(str_eq(c->handler_user, STR("hooklatch")) &&
+	    str_eq(c->courier_user, STR("hooklatch-courier")) &&
+	    str_eq(c->socket_group, STR("www-data")), "users");
+	CHECK(c->worker_memory == 64 << 20 && c->in_flight == 1024 &&
+	    c->max_body == 26 << 20, "promise 8's numbers");
+	CHECK(c->read_timeout == 30000 && c->max_deadline == 10000, "times");
+	CHECK(c->inbox_bytes == 10ULL << 30 && c->inbox_age == 30 * 86400000LL &&
+	    c->inbox_keep == 86400000 && c->remember == 7 * 86400000LL,
+	    "retention");
+	CHECK(c->nhooks == 0, "no hooks");
+	conf_free(c);
+}
+
+/* --- printing and comparing -------------------------------------------------------- */
+
+/* Pairs that differ in one key: neither may equal the other. */
+static const char *const differ[][2] = {
+	{ "{}", "{\"inbox\":\"none\"}" },
+	{ "{\"inbox\":\"none\"}", "{\"inbox\":\"stdout:\"}" },
+	{ "{\"inbox\":\"sqlite:/a\"}", "{\"inbox\":\"sqlite:/b\"}" },
+	{ "{}", "{\"courier\":\"unix:/c\"}" },
+	{ "{}", "{\"log\":\"syslog\"}" },
+	{ "{}", "{\"log\":\"stdout\"}" },
+	{ "{}", "{\"health\":\"none\"}" },
+	{ "{\"health\":\"/\"}", "{\"health\":\"none\"}" },
+	{ "{}", "{\"providers\":\"/etc/hooklatch/\xc3\xa4 \\\"x\\\"\"}" },
+	{ "{}", "{\"volatile\":true}" },
+	{ "{}", "{\"workers\":1}" },
+	{ "{}", "{\"users\":{\"handler\":\"x\"}}" },
+	{ "{}", "{\"users\":{\"courier\":\"x\"}}" },
+	{ "{}", "{\"users\":{\"group\":\"x\"}}" },
+	{ L("\"worker_memory\":\"1m\""), L("\"worker_memory\":\"1025k\"") },
+	{ L("\"in_flight\":1"), L("\"in_flight\":2") },
+	{ L("\"body\":1"), L("\"body\":1073741823") },
+	{ L("\"json_depth\":1"), L("\"json_depth\":2") },
+	{ L("\"json_values\":1"), L("\"json_values\":2") },
+	{ L("\"read_timeout\":\"100ms\""), L("\"read_timeout\":\"101ms\"") },
+	{ L("\"deadline\":\"1s\""), L("\"deadline\":\"1m\"") },
+	{ L("\"inbox_bytes\":\"1024t\""), L("\"inbox_bytes\":\"65537\"") },
+	{ L("\"inbox_age\":0"), L("\"inbox_age\":\"36500d\"") },
+	{ L("\"inbox_keep\":0"), L("\"inbox_keep\":1") },
+	{ L("\"remember\":0"), L("\"remember\":\"25h\"") },
+	{ "{}", H("\"secret\":\"env:A\"") },
+	{ "{\"hooks\":{\"/a\":{\"auth\":\"none\"}}}",
+	  "{\"hooks\":{\"/b\":{\"auth\":\"none\"}}}" },
+	{ "{\"hooks\":{\"/a\":{\"auth\":\"none\"}}}",
+	  "{\"hooks\":{\"/a\":{\"auth\":\"none\"},\"/b\":{\"auth\":\"none\"}}}" },
+	{ "{\"hooks\":{\"/\":{\"auth\":\"none\"}}}",
+	  "{\"hooks\":{\"/\":{\"provider\":\"a\"}}}" },
+	{ "{\"hooks\":{\"/a\":{\"provider\":\"a\"}}}",
+	  "{\"hooks\":{\"/a\":{\"provider\":\"b\"}}}" },
+	{ "{\"hooks\":{\"/a\":{\"provider\":{\"a\":1}}}}",
+	  "{\"hooks\":{\"/a\":{\"provider\":{\"a\":2 // x\n}}}}" },
+	{ "{\"hooks\":{\"/!\\\"$&'()*+,-.\":{\"auth\":\"none\"}}}",
+	  "{\"hooks\":{\"/:;<=>@[\\\\]^_`{|}~\":{\"auth\":\"none\"}}}" },
+	{ H("\"secret\":\"env:A\""), H("\"secret\":\"env:B\"") },
+	{ H("\"secret\":[\"env:A\"]"), H("\"secret\":[\"env:A\",\"env:B\"]") },
+	{ H("\"secret\":[\"env:B\",\"env:A\"]"),
+	  H("\"secret\":[\"env:A\",\"env:B\"]") },
+	{ H("\"secret\":\"plain:a\\n\\t\\\"\\\\ \\u00e4\\ud83d\\ude00\""),
+	  H("\"secret\":\"plain:a\"") },
+	{ H("\"from\":\"0.0.0.0/0\""), H("\"from\":\"::/0\"") },
+	{ H("\"from\":\"10.0.0.0/8\""), H("\"from\":\"10.0.0.0/9\"") },
+	{ H("\"from\":[\"10.0.0.1\",\"::1\"]"), H("\"from\":\"10.0.0.1\"") },
+	{ H("\"from\":\"::fffe:0:0/95\""), H("\"from\":\"::ffff:0:0/96\"") },
+	{ H("\"from\":\"2001:db8::/32\""), H("\"from\":\"2001:db9::/32\"") },
+	{ H("\"window\":1"), H("\"window\":\"2m\"") },
+	{ H("\"methods\":\"GET\""), H("\"methods\":[\"GET\",\"POST\"]") },
+	{ H("\"body\":1"), H("\"body\":\"1k\"") },
+	{ H("\"deadline\":1"), H("\"deadline\":\"2500ms\"") },
+	{ H("\"pass\":\"@a\""), H("\"pass\":\"@b\"") },
+	{ H("\"handshake\":\"open\""), H("\"handshake\":\"verified\"") },
+	{ H("\"replay\":\"refuse\""), H("\"replay\":\"store\"") },
+	{ H("\"client_cert\":\"verified\""), H("\"client_cert\":"
+	  "\"da39a3ee5e6b4b0d3255bfef95601890afd80709\"") },
+	{ H("\"verify_token\":\"env:A\""), H("\"verify_token\":\"env:B\"") },
+	{ H("\"public_key\":\"a\""), H("\"public_key\":\"b\"") },
+	{ H("\"client_id\":\"a\""), H("\"client_id\":\"b\"") },
+	{ H("\"app_key\":\"a\""), H("\"app_key\":\"b\"") },
+	{ H("\"key_id\":\"a\""), H("\"key_id\":\"b\"") },
+	{ H("\"topic_arn\":\"arn:a\""), H("\"topic_arn\":\"arn:b\"") },
+	{ H("\"webhook_id\":\"a\""), H("\"webhook_id\":\"b\"") },
+	{ H("\"audience\":\"a\""), H("\"audience\":\"b\"") },
+	{ H("\"email\":\"a\""), H("\"email\":\"b\"") },
+	{ H("\"origin\":\"a\""), H("\"origin\":\"b\"") },
+	{ H("\"topic\":\"a\""), H("\"topic\":\"b\"") },
+	{ H("\"url\":\"https://a\""), H("\"url\":\"https://b\"") },
+};
+
+static void
+test_round(void)
+{
+	struct buf b = BUF(MANY);
+	struct err e;
+	size_t i, j;
+
+	for (i = 0; i < sizeof(differ) / sizeof(differ[0]); i++) {
+		struct conf *c[2];
+
+		for (j = 0; j < 2; j++) {
+			c[j] = read_text(differ[i][j], &e);
+			CHECKF(c[j] != NULL, "%s is read: %s", differ[i][j],
+			    e.text);
+			if (c[j] != NULL)
+				goes_round(differ[i][j], c[j]);
+		}
+		CHECKF(c[0] != NULL && c[1] != NULL && !conf_equal(c[0], c[1]) &&
+		    !conf_equal(c[1], c[0]), "%s is not %s", differ[i][0],
+		    differ[i][1]);
+		conf_free(c[0]);
+		conf_free(c[1]);
+	}
+
+	/* Every default, as the manual shows it. */
+	struct conf *c = read_text("{}", &e);
+	CHECK(c != NULL, "an empty object is read");
+	if (c != NULL)
+		conf_print(&b, c);
+	CHECKF(str_eq(buf_str(&b), STR(
+	    "{\n"
+	    "\t\"log\": \"stderr\",\n"
+	    "\t\"health\": \"/health\",\n"
+	    "\t\"volatile\": false,\n"
+	    "\t\"workers\": 0,\n"
+	    "\t\"users\": {\n"
+	    "\t\t\"handler\": \"hooklatch\",\n"
+	    "\t\t\"courier\": \"hooklatch-courier\",\n"
+	    "\t\t\"group\": \"www-data\"\n"
+	    "\t},\n"
+	    "\t\"limits\": {\n"
+	    "\t\t\"worker_memory\": \"64m\",\n"
+	    "\t\t\"in_flight\": 1024,\n"
+	    "\t\t\"body\": \"26m\",\n"
+	    "\t\t\"json_depth\": 128,\n"
+	    "\t\t\"json_values\": 1000000,\n"
+	    "\t\t\"read_timeout\": \"30s\",\n"
+	    "\t\t\"deadline\": \"10s\",\n"
+	    "\t\t\"inbox_bytes\": \"10g\",\n"
+	    "\t\t\"inbox_age\": \"30d\",\n"
+	    "\t\t\"inbox_keep\": \"1d\",\n"
+	    "\t\t\"remember\": \"7d\"\n"
+	    "\t},\n"
+	    "\t\"hooks\": {\n"
+	    "\t}\n"
+	    "}\n")), "defaults are printed: %.*s", STR_ARG(buf_str(&b)));
+	conf_free(c);
+	buf_free(&b);
+}
+
+/* The files that ship, and the copies made from the table. */
+static void
+test_shipped(void)
+{
+	static const char *const examples[] = { "examples/hooklatch.json",
+	    "examples/annotated.json" };
+	struct buf b = BUF(MANY);
+	size_t i;
+	char *p;
+
+	for (i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
+		struct err e = { 0 };
+		struct conf *c;
+
+		p = slurp(examples[i]);
+		c = conf_read(str_of(p), examples[i], &e);
+		CHECKF(c != NULL, "an example is read: %s", e.text);
+		if (c != NULL) {
+			CHECKF(c->nhooks > 1, "%s has hooks", examples[i]);
+			goes_round(examples[i], c);
+		}
+		conf_free(c);
+		free(p);
+	}
+
+	conf_schema(&b);
+	CHECK(json_scan(buf_str(&b), (struct json_limits){ 64, 10000 }, NULL) ==
+	    JSON_OK, "the schema is JSON");
+	p = slurp("examples/hooklatch.schema.json");
+	CHECK(str_eq(buf_str(&b), str_of(p)),
+	    "examples/hooklatch.schema.json is not stale: script/update-docs");
+	free(p);
+	buf_reset(&b);
+	conf_manual(&b);
+	buf_putc(&b, '\0');
+	p = slurp("man/hooklatch.json.5");
+	CHECK(strstr(p, b.p) != NULL,
+	    "man/hooklatch.json.5 is not stale: script/update-docs");
+	free(p);
+	buf_free(&b);
+}
+
+/* The EXAMPLES of the manual, each between .Bd -literal and .Ed. */
+static void
+test_manual_examples(void)
+{
+	char *page = slurp("man/hooklatch.json.5"), *p, *end;
+	unsigned n = 0;
+
+	p = strstr(page, ".Sh EXAMPLES");
+	while (p != NULL && (p = strstr(p, ".Bd -literal")) != NULL) {
+		struct err e = { 0 };
+		struct conf *c;
+
+		p = strchr(p, '\n') + 1;
+		if ((end = strstr(p, ".Ed\n")) == NULL)
+			break;
+		c = conf_read((struct str){ p, (size_t)(end - p) }, "example", &e);
+		CHECKF(c != NULL && c->nhooks > 0, "example %u is read: %s", n,
+		    e.text);
+		conf_free(c);
+		p = end;
+		n++;
+	}
+	CHECK(n >= 3, "the manual has examples");
+	free(page);
+}
+
+static void
+test_nearest(void)
+{
+	static const char *const words[] = { "secret", "from", "body", NULL };
+	const char *p;
+
+	p = conf_nearest(STR("secert"), words);
+	CHECK(p != NULL && strcmp(p, "secret") == 0, "letters swapped");
+	p = conf_nearest(STR("SECRET"), words);
+	CHECK(p != NULL && strcmp(p, "secret") == 0, "capitals");
+	p = conf_nearest(STR("form"), words);
+	CHECK(p != NULL && strcmp(p, "from") == 0, "a short word");
+	CHECK(conf_nearest(STR("inbox"), words) == NULL, "none is near");
+	CHECK(conf_nearest(STR(""), words) == NULL, "nothing is near nothing");
+}
+
+/* --- the environment, the place -------------------------------------------------- */
+
+/* "NAME=value" in pairs, ended by NULL: what fake_env() answers from. */
+static const char *const *fake;
+
+static const char *
+fake_env(const char *name)
+{
+	size_t i;
+
+	for (i = 0; fake[i] != NULL; i += 2)
+		if (strcmp(fake[i], name) == 0)
+			return fake[i + 1];
+	return NULL;
+}
+
+static const struct {
+	const char *says;
+	const char *env[16];
+	const char *want;		/* the same configuration, or ... */
+	const char *error;		/* ... the sentence's beginning */
+} environments[] = {
+	{ "the guide's example", { "SECRET", "s3cr3t" },
+	  "{\"hooks\":{\"/\":{\"provider\":\"secret-header\","
+	  "\"secret\":\"env:SECRET\"}}}", NULL },
+	{ "a provider", { "SECRET", "x", "PROVIDER", "github" },
+	  "{\"hooks\":{\"/\":{\"provider\":\"github\","
+	  "\"secret\":\"env:SECRET\"}}}", NULL },
+	{ "a provider with a key", { "PROVIDER", "discord", "PUBLIC_KEY", "ab" },
+	  "{\"hooks\":{\"/\":{\"provider\":\"discord\","
+	  "\"public_key\":\"env:PUBLIC_KEY\"}}}", NULL },
+	{ "all there is", { "SECRET", "x", "PROVIDER", "meta", "INBOX", "none",
+	  "VERIFY_TOKEN", "v", "PUBLIC_URL", "https://h/", "PUBLIC_KEY", "k" },
+	  "{\"inbox\":\"none\",\"hooks\":{\"/\":{\"provider\":\"meta\","
+	  "\"secret\":\"env:SECRET\",\"verify_token\":\"env:VERIFY_TOKEN\","
+	  "\"public_key\":\"env:PUBLIC_KEY\",\"url\":\"https://h/\"}}}", NULL },
+	{ "empty is not set", { "SECRET", "x", "INBOX", "", "PROVIDER", "" },
+	  "{\"hooks\":{\"/\":{\"provider\":\"secret-header\","
+	  "\"secret\":\"env:SECRET\"}}}", NULL },
+	{ "nothing", { NULL }, NULL,
+	  "there is neither a configuration file nor a SECRET: set SECRET" },
+	{ "an empty secret", { "SECRET", "" }, NULL,
+	  "there is neither a configuration file nor a SECRET: set SECRET" },
+	{ "an inbox that is none", { "SECRET", "x", "INBOX", "here\"" }, NULL,
+	  "environment:2:2: \"inbox\" must be" },
+	{ "a provider that breaks out",
+	  { "SECRET", "x", "PROVIDER", "a\",\"auth\":\"none" }, NULL,
+	  "environment:4:4: \"provider\" must be" },
+};
+
+static void
+test_environment(void)
+{
+	struct buf text = BUF(MANY);
+	struct err e;
+	size_t i;
+
+	for (i = 0; i < sizeof(environments) / sizeof(environments[0]); i++) {
+		struct conf *c = NULL, *want = NULL;
+
+		memset(&e, 0, sizeof(e));
+		buf_reset(&text);
+		fake = environments[i].env;
+		if (conf_from_environment(&text, fake_env, &e) == 0)
+			c = conf_read(buf_str(&text), CONF_ENVIRONMENT, &e);
+		if (environments[i].want != NULL) {
+			struct err ignored;
+
+			want = read_text(environments[i].want, &ignored);
+			CHECKF(c != NULL && want != NULL && conf_equal(c, want),
+			    "%s: %s %.*s", environments[i].says, e.text,
+			    STR_ARG(buf_str(&text)));
+		} else {
+			CHECKF(c == NULL && begins(e.text, environments[i].error),
+			    "%s: %s", environments[i].says, e.text);
+		}
+		CHECKF(memmem(text.p, text.n, "s3cr3t", 6) == NULL,
+		    "%s: the text holds no secret", environments[i].says);
+		conf_free(c);
+		conf_free(want);
+	}
+	buf_free(&text);
+}
+
+static bool
+under_run(const char *path)
+{
+	return strncmp(path, "/run/", 5) == 0;
+}
+
+static const struct {
+	const char *says, *text;
+	struct conf_place at;
+	const char *inbox, *courier;	/* or */
+	const char *error;
+	const char *warning;
+} places[] = {
+	{ "root", "{}", { .root = true }, "sqlite:/var/lib/hooklatch/inbox.db",
+	  "/var/lib/hooklatch/inbox.db.sock", NULL, "there are no hooks" },
+	{ "systemd", H("\"secret\":\"env:A\""),
+	  { .root = true, .state_directory = "/var/lib/h:/x",
+	    .runtime_directory = "/run/h" }, "sqlite:/var/lib/h/inbox.db",
+	  "/var/lib/h/inbox.db.sock", NULL, NULL },
+	{ "a user with XDG_STATE_HOME", "{}",
+	  { .xdg_state_home = "/home/u/state", .home = "/home/u" },
+	  "sqlite:/home/u/state/hooklatch/inbox.db",
+	  "/home/u/state/hooklatch/inbox.db.sock", NULL, "there are no hooks" },
+	{ "a relative XDG_STATE_HOME", "{}",
+	  { .xdg_state_home = "state", .home = "/home/u" },
+	  "sqlite:/home/u/.local/state/hooklatch/inbox.db",
+	  "/home/u/.local/state/hooklatch/inbox.db.sock", NULL,
+	  "there are no hooks" },
+	{ "a user at home", "{}", { .home = "/home/u", .xdg_state_home = "" },
+	  "sqlite:/home/u/.local/state/hooklatch/inbox.db",
+	  "/home/u/.local/state/hooklatch/inbox.db.sock", NULL,
+	  "there are no hooks" },
+	{ "nobody, nowhere", "{}", { .home = "" }, NULL, NULL,
+	  "t.json: there is no place for the inbox: set \"inbox\"", NULL },
+	{ "what the file says", "{\"inbox\":\"sqlite:/a/b\","
+	  "\"courier\":\"unix:/c\"}", { .root = true,
+	  .state_directory = "/s" }, "sqlite:/a/b", "/c", NULL,
+	  "there are no hooks" },
+	{ "no inbox", "{\"inbox\":\"none\"}", { .root = true }, "none",
+	  "/run/hooklatch/courier.sock", NULL, "there are no hooks" },
+	{ "no inbox under systemd", "{\"inbox\":\"stdout:\"}",
+	  { .root = true, .runtime_directory = "/run/h:/run/i" }, "stdout:",
+	  "/run/h/courier.sock", NULL, "there are no hooks" },
+	{ "Cloud Run", H("\"secret\":\"env:A\""),
+	  { .cloud_run = true, .home = "/root" }, "none",
+	  "/run/hooklatch/courier.sock", NULL, "the disk of Cloud Run" },
+	{ "Cloud Run and no inbox", "{\"inbox\":\"none\",\"hooks\":"
+	  "{\"/\":{\"auth\":\"none\"}}}", { .cloud_run = true }, "none",
+	  "/run/hooklatch/courier.sock", NULL, NULL },
+	{ "a local inbox on Cloud Run", "{\"inbox\":\"sqlite:/data/i.db\"}",
+	  { .cloud_run = true }, NULL, NULL,
+	  "t.json: \"inbox\" is on the disk of Cloud Run, which is memory and "
+	  "goes with the instance: set \"inbox\": \"none\", or \"volatile\"", NULL },
+	{ "the same when it may be lost", "{\"inbox\":\"sqlite:/data/i.db\","
+	  "\"volatile\":true,\"hooks\":{\"/\":{\"auth\":\"none\"}}}",
+	  { .cloud_run = true }, "sqlite:/data/i.db", "/data/i.db.sock", NULL,
+	  NULL },
+	{ "a tmpfs", "{\"inbox\":\"sqlite:/run/i.db\"}",
+	  { .root = true, .is_tmpfs = under_run }, NULL, NULL,
+	  "t.json: the inbox /run/i.db is on a tmpfs, which is memory: set "
+	  "\"inbox\" to a path on a disk, or \"volatile\"", NULL },
+	{ "a tmpfs by default", "{}",
+	  { .state_directory = "/run/state", .is_tmpfs = under_run }, NULL, NULL,
+	  "t.json: the inbox /run/state/inbox.db is on a tmpfs", NULL },
+	{ "a tmpfs that may be", "{\"volatile\":true,"
+	  "\"inbox\":\"sqlite:/run/i.db\"}",
+	  { .root = true, .is_tmpfs = under_run }, "sqlite:/run/i.db",
+	  "/run/i.db.sock", NULL, "there are no hooks" },
+	{ "a disk", "{\"inbox\":\"sqlite:/srv/i.db\"}",
+	  { .root = true, .is_tmpfs = under_run }, "sqlite:/srv/i.db",
+	  "/srv/i.db.sock", NULL, "there are no hooks" },
+	{ "an inbox whose socket would have too long a path",
+	  "{\"inbox\":\"sqlite:/"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}", { .root = true }, NULL, NULL,
+	  "t.json: the path of the courier's socket is longer", NULL },
+};
+
+static void
+test_place(void)
+{
+	struct buf warn = BUF(MANY);
+	struct err e;
+	size_t i;
+
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct conf *c = read_text(places[i].text, &e);
+		int rc;
+
+		CHECKF(c != NULL, "%s is read: %s", places[i].says, e.text);
+		if (c == NULL)
+			continue;
+		buf_reset(&warn);
+		rc = conf_settle(c, &places[i].at, &warn, &e);
+		buf_putc(&warn, '\0');
+		if (places[i].error != NULL) {
+			CHECKF(rc == -1 && begins(e.text, places[i].error),
+			    "%s: %s", places[i].says, rc == -1 ? e.text : "taken");
+			conf_free(c);
+			continue;
+		}
+		CHECKF(rc == 0 && str_eq(c->inbox, str_of(places[i].inbox)),
+		    "inbox, %s: %.*s", places[i].says, STR_ARG(c->inbox));
+		CHECKF(rc == 0 && str_eq(c->courier, str_of(places[i].courier)),
+		    "courier, %s: %.*s", places[i].says, STR_ARG(c->courier));
+		CHECKF((c->inbox_kind == INBOX_SQLITE) == (c->inbox_path.p != NULL),
+		    "%s: an inbox with a path is a file", places[i].says);
+		if (places[i].warning != NULL)
+			CHECKF(begins(warn.p, places[i].warning), "%s: %s",
+			    places[i].says, warn.p);
+		else
+			CHECKF(warn.n == 1, "%s: %s", places[i].says, warn.p);
+		goes_round(places[i].says, c);
+
+		/* Settled twice is settled. */
+		CHECKF(conf_settle(c, &places[i].at, NULL, &e) == 0 &&
+		    str_eq(c->inbox, str_of(places[i].inbox)),
+		    "%s, once more", places[i].says);
+		conf_free(c);
+	}
+	/* DESIGN.md, section 6: the one warning of Cloud Run names the engine. */
+	struct conf *c = read_text("{}", &e);
+	buf_reset(&warn);
+	conf_settle(c, &(struct conf_place){ .cloud_run = true }, &warn, &e);
+	CHECK(memmem(warn.p, warn.n, "pubsub:", 7) != NULL,
+	    "the warning names what will help");
+	conf_free(c);
+	buf_free(&warn);
+}
+
+/* --- the bundle ------------------------------------------------------------------- */
+
+static void
+put_file(const char *dir, const char *name, const char *text)
+{
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if ((f = fopen(path, "w")) == NULL)
+		return;
+	fputs(text, f);
+	fclose(f);
+}
+
+static void
+test_gather(void)
+{
+	char dir[] = "/tmp/test_conf.XXXXXX", path[600], text[2048], want[700];
+	static const char *const files[] = { "c.json", "token", "key", "p/acme.json",
+	    "p/README", "p/.x.json", NULL };
+	struct err e = { 0 };
+	struct bundle *b;
+	size_t i;
+
+	if (mkdtemp(dir) == NULL) {
+		CHECK(false, "a directory for the test");
+		return;
+	}
+	snprintf(path, sizeof(path), "%s/p", dir);
+	mkdir(path, 0700);
+	put_file(dir, "p/acme.json", "{\"name\":\"Acme\"}");
+	put_file(dir, "p/README", "no provider");
+	put_file(dir, "p/.x.json", "hidden");
+	put_file(dir, "token", "tok\n");
+	put_file(dir, "key", "line\n\n");
+	snprintf(text, sizeof(text), "{ \"providers\": \"%s/p\", \"hooks\": {\n"
+	    "\"/a\": { \"provider\": \"acme\", \"secret\": [\"env:TEST_CONF_A\", "
+	    "\"plain:x\"],\n\"verify_token\": \"file:%s/token\", "
+	    "\"public_key\": \"file:%s/key\" } } }", dir, dir, dir);
+	put_file(dir, "c.json", text);
+	snprintf(path, sizeof(path), "%s/c.json", dir);
+
+	setenv("TEST_CONF_A", "alpha", 1);
+	b = conf_gather(path, true, &e);
+	CHECKF(b != NULL, "a file and its secrets are gathered: %s", e.text);
+	if (b != NULL) {
+		CHECK(str_eq(bundle_get(b, STR("conf")), str_of(text)),
+		    "the text as it was");
+		CHECK(str_eq(bundle_secret(b, STR("env:TEST_CONF_A")),
+		    STR("alpha")), "a variable");
+		CHECK(str_eq(bundle_secret(b, STR("plain:x")), STR("x")),
+		    "a plain text");
+		snprintf(want, sizeof(want), "file:%s/token", dir);
+		CHECK(str_eq(bundle_secret(b, str_of(want)), STR("tok")),
+		    "a file without its newline");
+		snprintf(want, sizeof(want), "file:%s/key", dir);
+		CHECK(str_eq(bundle_secret(b, str_of(want)), STR("line\n")),
+		    "one newline only");
+		CHECK(str_eq(bundle_get(b, STR("provider:acme")),
+		    STR("{\"name\":\"Acme\"}")), "a provider's file");
+		CHECK(bundle_count(b) == 5, "and nothing else");
+	}
+	bundle_free(b);
+
+	unsetenv("TEST_CONF_A");
+	b = conf_gather(path, true, &e);
+	snprintf(want, sizeof(want), "%s:2:1: hook \"/a\": ", path);
+	CHECKF(b == NULL && begins(e.text, want) &&
+	    strstr(e.text, "TEST_CONF_A") != NULL,
+	    "a variable that is not set: %s", e.text);
+	bundle_free(b);
+	b = conf_gather(path, false, &e);
+	CHECK(b != NULL && bundle_count(b) == 1,
+	    "the courier's half names no secret");
+	bundle_free(b);
+
+	/* Without a file. */
+	unsetenv("SECRET");
+	unsetenv("PROVIDER");
+	unsetenv("INBOX");
+	b = conf_gather(NULL, true, &e);
+	CHECKF(b == NULL && strstr(e.text, "set SECRET") != NULL,
+	    "neither file nor SECRET: %s", e.text);
+	bundle_free(b);
+	b = conf_gather(NULL, false, &e);
+	CHECKF(b != NULL, "the courier needs no SECRET: %s", e.text);
+	bundle_free(b);
+	setenv("SECRET", "s", 1);
+	b = conf_gather(NULL, true, &e);
+	CHECK(b != NULL && str_eq(bundle_secret(b, STR("env:SECRET")), STR("s")),
+	    "SECRET alone");
+	bundle_free(b);
+	unsetenv("SECRET");
+
+	put_file(dir, "c.json", "{\"providers\":\"/nowhere/at/all\"}");
+	b = conf_gather(path, true, &e);
+	CHECKF(b == NULL && strstr(e.text, "/nowhere/at/all") != NULL,
+	    "a directory that is not there: %s", e.text);
+	bundle_free(b);
+
+	for (i = 0; files[i] != NULL; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		unlink(path);
+	}
+	b = conf_gather(path, true, &e);
+	CHECKF(b == NULL && strstr(e.text, path) != NULL,
+	    "a file that is not there: %s", e.text);
+	bundle_free(b);
+	snprintf(path, sizeof(path), "%s/p", dir);
+	rmdir(path);
+	rmdir(dir);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct buf b = BUF(MANY);
+
+	if (argc == 2 && strcmp(argv[1], "--schema") == 0)
+		conf_schema(&b);
+	if (argc == 2 && strcmp(argv[1], "--manual") == 0)
+		conf_manual(&b);
+	if (argc > 1) {
+		fwrite(b.p, 1, b.n, stdout);
+		buf_free(&b);
+		return fflush(stdout) != 0;
+	}
+	test_refused();
+	test_secret_unsaid();
+	test_long();
+	test_lands();
+	test_presets();
+	test_round();
+	test_shipped();
+	test_manual_examples();
+	test_nearest();
+	test_environment();
+	test_place();
+	test_gather();
+	TEST_END("conf");
+}
