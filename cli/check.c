@@ -528,6 +528,7 @@ check_run(const struct command *self, int argc, char **argv, struct err *e)
 
 	if ((argc = cli_options(self, argc, argv, &o, e)) == -1)
 		return -1;
+	o.config = cli_config(o.config);
 	if (argc > 0)
 		return err_set(e, ERR_USAGE, "check takes options only, not \"%s\"; "
 		    "the file goes behind --config", argv[0]);

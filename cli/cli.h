@@ -74,6 +74,12 @@ int	cli_system_program(const char *name, char *path, size_t size,
 	    struct err *);
 
 /*
+ * The file of --config, else of HOOKLATCH_CONFIG; NULL: the environment is the
+ * configuration.
+ */
+const char	*cli_config(const char *option);
+
+/*
  * The configuration as every program settles it: the file, or with NULL the
  * environment.  bundle, if not NULL, also gets the hooks' secrets.  warnings may
  * be NULL.

@@ -637,6 +637,7 @@ events_run(const struct command *self, int argc, char **argv, struct err *e)
 
 	if ((argc = cli_options(self, argc, argv, &o, e)) == -1)
 		return -1;
+	o.config = cli_config(o.config);
 	what = argc > 0 ? argv[0] : "list";
 	if (strcmp(what, "list") != 0 && strcmp(what, "show") != 0 &&
 	    strcmp(what, "tail") != 0)

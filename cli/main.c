@@ -244,6 +244,14 @@ cli_system_program(const char *name, char *path, size_t size, struct err *e)
 	return err_set(e, ERR_NOINPUT, "%s is not installed", name);
 }
 
+const char *
+cli_config(const char *option)
+{
+	const char *env = getenv("HOOKLATCH_CONFIG");
+
+	return option != NULL ? option : env != NULL && *env != '\0' ? env : NULL;
+}
+
 struct conf *
 cli_conf(const char *path, struct bundle **bundle, struct buf *warnings,
     struct err *e)

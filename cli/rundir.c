@@ -90,7 +90,7 @@ rundir_open(struct rundir *d, unsigned port, struct err *e)
 		close(d->lock);
 		d->lock = -1;
 		return err_set(e, ERR_TEMP, "another \"hooklatch serve\" (process %s) "
-		    "runs in %s; stop it, or choose another port with --listen",
+		    "already runs in %s; stop it, or choose another port with --listen",
 		    *holder != '\0' ? holder : "?", d->path);
 	}
 	if (ftruncate(d->lock, 0) == -1 ||

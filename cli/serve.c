@@ -949,6 +949,7 @@ serve_run(const struct command *c, int argc, char **argv, struct err *e)
 
 	if ((argc = cli_options(c, argc, argv, &s.o, e)) == -1)
 		return -1;
+	s.o.config = cli_config(s.o.config);
 	if (argc > 0)
 		return err_set(e, ERR_USAGE, "serve takes options only, not \"%s\"",
 		    argv[0]);

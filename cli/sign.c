@@ -103,6 +103,7 @@ sign_run(const struct command *self, int argc, char **argv, struct err *e)
 
 	if ((argc = cli_options(self, argc, argv, &o, e)) == -1)
 		return -1;
+	o.config = cli_config(o.config);
 	if (argc > 1)
 		return err_set(e, ERR_USAGE, "one provider at a time");
 	if (o.curl != NULL)
