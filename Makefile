@@ -35,8 +35,8 @@ WALL	= event wire bundle conf conf_place
 JUDGE	= request body provider template route auth auth_mac auth_key auth_static \
 	  handshake answer
 ROAD	= frame handler link pool fcgi_main
-COURIER	= courier/main courier/door courier/inbox courier/bodies \
-	  courier/reader courier/retention
+COURIER	= courier/main courier/door courier/batch courier/bodies \
+	  courier/inbox courier/retention courier/checkpoint courier/reader
 CLI	= cli/main cli/serve cli/rundir cli/probe cli/webserver cli/check \
 	  cli/providers cli/events cli/sample cli/send cli/sign
 

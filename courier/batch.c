@@ -1,0 +1,702 @@
+/* batch.c - see batch.h. */
+#include <sys/eventfd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../base/when.h"
+#include "batch.h"
+#include "bodies.h"
+#include "checkpoint.h"
+#include "retention.h"
+
+#define MIB		(1024u * 1024)
+#define LOG_COPY	(8u * MIB)	/* a checkpoint begins */
+#define LOG_REST	(4u * MIB)	/* of it the writer may copy itself */
+#define LOG_WAIT	(128u * MIB)	/* the writer waits for the copy */
+#define LOG_WARN	(256u * MIB)	/* a reader holds it: said */
+#define LOG_FULL	(1024u * MIB)	/* ... refused */
+#define LOG_STOP	(64u * MIB)	/* more is left to the next start */
+
+#define TICK_MS		1000
+#define LOCK_MS		3		/* between two tries for the lock */
+#define SETTLE_MS	250		/* between two tries to settle */
+#define TIDY_MS		100		/* between two looks at retention */
+#define TRIM_MS		50		/* between two ends of a checkpoint */
+#define PROBE		(1024 * 1024)	/* bytes that a disk must have again */
+
+struct batch {
+	struct inbox		*inbox;
+	struct log		*log;
+	struct checkpoint	*checkpoint;
+	pthread_t		 thread;
+	int			 fd;		/* an eventfd */
+
+	pthread_mutex_t		 lock;		/* of all until the empty line */
+	pthread_cond_t		 work;
+	struct puts		 queue;
+	struct puts		 done;
+	bool			 stop;
+	enum wire_refusal	 refusal;	/* what a new event would get */
+	const char		*why;
+	int64_t			 since;		/* a batch is under way, or 0 */
+	uint64_t		 room;		/* bytes below the limit */
+	uint64_t		 want;		/* by a long body */
+	int64_t			 patience;
+	bool			 limits_new;
+	struct inbox_limits	 limits;
+	struct batch_counters	 counters;
+
+	/* The thread's own. */
+	struct retention	 retention;
+	int64_t			 tidy_at;
+	int64_t			 settle_at;
+	int64_t			 trim_at;
+	int64_t			 locked;	/* since, or 0 */
+	int64_t			 tick_at;
+	uint64_t		 asked;		/* want, taken */
+	bool			 swept;		/* the files, at the start */
+	bool			 held;		/* the log, past its bound */
+	bool			 disk_full;
+	bool			 warned;	/* of a held log */
+	bool			 said;		/* why it cannot be settled */
+	char			(*doubtful)[EVENT_ID_LEN + 1];	/* files */
+	size_t			 ndoubtful;
+};
+
+/* --- telling ------------------------------------------------------------------- */
+
+static void
+tell(struct batch *b, struct puts *some)
+{
+	static const uint64_t one = 1;
+	bool first;
+
+	if (some->first == NULL)
+		return;
+	pthread_mutex_lock(&b->lock);
+	first = b->done.first == NULL;
+	puts_move(&b->done, some);
+	if (first && write(b->fd, &one, sizeof(one)) != sizeof(one))
+		abort();	/* an eventfd with room always takes it */
+	pthread_mutex_unlock(&b->lock);
+}
+
+/* --- what others ask --------------------------------------------------------- */
+
+bool
+batch_give(struct batch *b, struct put *p)
+{
+	bool fits;
+
+	pthread_mutex_lock(&b->lock);
+	fits = b->queue.bytes + p->n <= BATCH_QUEUE;
+	if (fits) {
+		puts_add(&b->queue, p);
+		if (b->queue.first == p)
+			pthread_cond_signal(&b->work);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return fits;
+}
+
+void
+batch_written(void *arg, struct put *p)
+{
+	struct batch *b = arg;
+	struct puts one;
+
+	if (p->refusal != 0) {
+		puts_init(&one);
+		puts_add(&one, p);
+		tell(b, &one);
+		return;
+	}
+	pthread_mutex_lock(&b->lock);
+	puts_add(&b->queue, p);
+	pthread_cond_signal(&b->work);
+	pthread_mutex_unlock(&b->lock);
+}
+
+int
+batch_fd(const struct batch *b)
+{
+	return b->fd;
+}
+
+void
+batch_take(struct batch *b, struct puts *out)
+{
+	uint64_t n;
+
+	puts_init(out);
+	pthread_mutex_lock(&b->lock);
+	if (read(b->fd, &n, sizeof(n)) == sizeof(n))
+		puts_move(out, &b->done);
+	pthread_mutex_unlock(&b->lock);
+}
+
+enum wire_refusal
+batch_health(struct batch *b, uint64_t size, const char **why)
+{
+	enum wire_refusal r;
+	int64_t now = when_steady();
+
+	pthread_mutex_lock(&b->lock);
+	r = b->refusal;
+	*why = b->why;
+	if (r == 0 && b->since != 0 && now - b->since > 2 * TICK_MS) {
+		r = REFUSED_BUSY;
+		*why = "the disk does not answer";
+	} else if (r == 0 && size > b->room) {
+		r = REFUSED_BUSY;
+		*why = "the inbox has no room for it";
+	}
+	if (size > b->want)
+		b->want = size;
+	pthread_mutex_unlock(&b->lock);
+	return r;
+}
+
+void
+batch_limit(struct batch *b, const struct inbox_limits *l, int64_t patience)
+{
+	pthread_mutex_lock(&b->lock);
+	b->limits = *l;
+	b->limits_new = true;
+	b->patience = patience;
+	pthread_cond_signal(&b->work);
+	pthread_mutex_unlock(&b->lock);
+}
+
+struct batch_counters
+batch_counters(struct batch *b)
+{
+	struct batch_counters c;
+
+	pthread_mutex_lock(&b->lock);
+	c = b->counters;
+	pthread_mutex_unlock(&b->lock);
+	return c;
+}
+
+/* What a new event would get from now on. */
+static void
+judge(struct batch *b)
+{
+	enum wire_refusal r = REFUSED_BUSY;
+	const char *why;
+	uint64_t bytes, room = UINT64_MAX;
+
+	if (!inbox_sound(b->inbox)) {
+		r = REFUSED_SYNC;
+		why = "the inbox is being recovered";
+	} else if (b->disk_full) {
+		why = "the disk is full";
+	} else if (b->retention.full) {
+		why = "the inbox is full";
+	} else if (b->held) {
+		why = "a reader holds the inbox's log";
+	} else if (b->locked != 0 && when_steady() - b->locked > TICK_MS) {
+		why = "somebody holds the inbox's lock";
+	} else {
+		r = 0;
+		why = "";
+	}
+	bytes = inbox_limits_of(b->inbox)->bytes;
+	if (bytes > 0)
+		room = bytes > b->retention.used ? bytes - b->retention.used : 0;
+	pthread_mutex_lock(&b->lock);
+	b->refusal = r;
+	b->why = why;
+	b->room = room;
+	pthread_mutex_unlock(&b->lock);
+}
+
+/*
+ * Removes the file of an event that got no row, unless there is one: that of the
+ * same event sent before.  While nothing can be asked, its id is kept for later;
+ * without memory the sweep at the next start does it.
+ */
+static void
+drop_file(struct batch *b, const char *id)
+{
+	struct err e;
+	bool known = true;
+	void *more;
+	int dir;
+
+	if (inbox_sound(b->inbox)) {
+		if (inbox_has_file(b->inbox, id, &known, &e) == INBOX_OK && !known
+		    && (dir = bodies_dir(b->inbox, &e)) != -1) {
+			bodies_remove(dir, id);
+			close(dir);
+		}
+		return;
+	}
+	more = realloc(b->doubtful, (b->ndoubtful + 1) * sizeof(*b->doubtful));
+	if (more == NULL)
+		return;
+	b->doubtful = more;
+	memcpy(b->doubtful[b->ndoubtful++], id, EVENT_ID_LEN + 1);
+}
+
+static void
+drop_doubtful(struct batch *b)
+{
+	while (b->ndoubtful > 0 && inbox_sound(b->inbox))
+		drop_file(b, b->doubtful[--b->ndoubtful]);
+	if (b->ndoubtful == 0) {
+		free(b->doubtful);
+		b->doubtful = NULL;
+	}
+}
+
+static void
+refuse(struct batch *b, struct puts *some, enum wire_refusal r, const char *why)
+{
+	struct put *p;
+
+	for (p = some->first; p != NULL; p = p->next) {
+		p->refusal = r;
+		p->why = why;
+		if (p->in_file)
+			drop_file(b, p->event.id);
+	}
+	pthread_mutex_lock(&b->lock);
+	b->counters.refused += some->n;
+	pthread_mutex_unlock(&b->lock);
+	tell(b, some);
+}
+
+/* All that waits, or what has waited longer than its patience. */
+static void
+refuse_queue(struct batch *b, bool all, enum wire_refusal r, const char *why)
+{
+	struct puts some;
+	int64_t now = when_steady();
+
+	puts_init(&some);
+	pthread_mutex_lock(&b->lock);
+	while (b->queue.first != NULL
+	    && (all || now - b->queue.first->arrived >= b->patience))
+		puts_add(&some, puts_pop(&b->queue));
+	pthread_mutex_unlock(&b->lock);
+	refuse(b, &some, r, why);
+}
+
+/* --- between batches -------------------------------------------------------------- */
+
+static void
+nap(int64_t ms)
+{
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
+
+	nanosleep(&t, NULL);
+}
+
+static void
+failed(struct batch *b, enum inbox_code code, const struct err *e)
+{
+	if (code == INBOX_FULL) {
+		if (!b->disk_full)
+			log_say(b->log, LOG_ERROR_, "%s; events are refused until "
+			    "there is room", e->text);
+		b->disk_full = true;
+	} else {
+		log_say(b->log, LOG_ERROR_, "%s; events are refused until it is "
+		    "recovered", e->text);
+		inbox_doubt(b->inbox);
+	}
+}
+
+/* Makes it sound again; INBOX_OK when it is. */
+static enum inbox_code
+settle(struct batch *b, struct err *e)
+{
+	enum inbox_code code;
+	unsigned removed;
+
+	b->settle_at = when_steady() + SETTLE_MS;
+	code = inbox_settle(b->inbox, e);
+	if (code == INBOX_OK && !b->swept) {
+		if ((code = bodies_sweep(b->inbox, &removed, e)) != INBOX_OK)
+			inbox_doubt(b->inbox);
+		else if (removed > 0)
+			log_say(b->log, LOG_INFO_, "removed %u bodies without "
+			    "their events", removed);
+		b->swept = code == INBOX_OK;
+	}
+	if (code == INBOX_OK) {
+		checkpoint_note(b->checkpoint, 0);
+		drop_doubtful(b);
+		b->disk_full = false;
+		if (b->said)
+			log_say(b->log, LOG_INFO_, "the inbox is sound again");
+	} else if (!b->said) {
+		log_say(b->log, LOG_ERROR_, "%s; events are refused until it is "
+		    "recovered", e->text);
+	}
+	b->said = code != INBOX_OK;
+	return code;
+}
+
+/* The disk was full: is there room again?  Asked of the disk, not of an event. */
+static void
+probe(struct batch *b)
+{
+	struct err e;
+	uint64_t left;
+	int dir, fd;
+
+	if ((dir = bodies_dir(b->inbox, &e)) == -1)
+		return;
+	fd = openat(dir, ".probe", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd != -1) {
+		if (posix_fallocate(fd, 0, PROBE) == 0) {
+			b->disk_full = false;
+			log_say(b->log, LOG_INFO_, "the disk has room again");
+		}
+		close(fd);
+		unlinkat(dir, ".probe", 0);
+	}
+	close(dir);
+	if (b->disk_full)
+		inbox_checkpoint(b->inbox, SQLITE_CHECKPOINT_TRUNCATE, &left, &e);
+}
+
+/* See checkpoint.h.  What a reader holds cannot be helped: said, then refused. */
+static void
+care_for_log(struct batch *b)
+{
+	struct checkpoint_state s = checkpoint_look(b->checkpoint);
+	uint64_t size = inbox_wal_bytes(b->inbox), rest, left;
+	int64_t now = when_steady();
+	enum inbox_code code;
+	struct err e;
+	int mode = SQLITE_CHECKPOINT_PASSIVE;
+
+	if (s.code == INBOX_DOUBT) {
+		checkpoint_note(b->checkpoint, 0);
+		inbox_doubt(b->inbox);
+		return;
+	}
+	b->held = size > LOG_FULL;
+	if (size < LOG_WARN)
+		b->warned = false;
+	else if (!b->warned) {
+		log_say(b->log, LOG_WARN_, "inbox %s: its log has %llu MiB: a "
+		    "reader holds it open (a transaction by hand?); at %u MiB "
+		    "events are refused", inbox_path(b->inbox),
+		    (unsigned long long)(size / MIB), LOG_FULL / MIB);
+		b->warned = true;
+	}
+	if (size < LOG_COPY) {
+		if (s.done > 0 && !s.running)
+			checkpoint_note(b->checkpoint, 0);
+		return;
+	}
+	if (s.running && size > LOG_WAIT && !s.held) {
+		checkpoint_wait(b->checkpoint, TICK_MS);
+		s = checkpoint_look(b->checkpoint);
+	}
+	if (s.running || now < b->trim_at)
+		return;
+	rest = size > s.done ? size - s.done : 0;
+	if (rest > LOG_REST) {
+		checkpoint_kick(b->checkpoint);
+		b->trim_at = s.held ? now + TICK_MS : 0;
+		return;
+	}
+	if (b->held)
+		mode = SQLITE_CHECKPOINT_TRUNCATE;	/* no commit will do it */
+	code = inbox_checkpoint(b->inbox, mode, &left, &e);
+	b->trim_at = now + TRIM_MS;
+	if (code == INBOX_DOUBT)
+		failed(b, code, &e);
+	else if (code == INBOX_OK)
+		checkpoint_note(b->checkpoint, mode == SQLITE_CHECKPOINT_PASSIVE
+		    ? size - left : 0);
+}
+
+/* --- a batch ------------------------------------------------------------------------ */
+
+static void
+take_queue(struct batch *b, struct puts *some)
+{
+	pthread_mutex_lock(&b->lock);
+	while (b->queue.first != NULL && some->n < BATCH_EVENTS
+	    && some->bytes < BATCH_BYTES)
+		puts_add(some, puts_pop(&b->queue));
+	b->since = when_steady();
+	pthread_mutex_unlock(&b->lock);
+}
+
+static enum inbox_code
+put_all(struct batch *b, struct puts *some, int64_t now, struct err *e)
+{
+	struct inbox_answer a;
+	enum inbox_code code = INBOX_OK;
+	struct put *p;
+
+	for (p = some->first; p != NULL && code == INBOX_OK; p = p->next) {
+		code = inbox_put(b->inbox, &p->event, now, &a, e);
+		p->kept = a.kept;
+		p->stored = a.stored;
+		p->refusal = a.refusal;
+		p->why = a.refusal == 0 ? NULL
+		    : a.refusal == REFUSED_REPLAY ? "its bytes came before under "
+		    "another id" : "another event has its id";
+	}
+	return code;
+}
+
+/* The files, the counters, and the one warning of promise 4. */
+static void
+after(struct batch *b, struct puts *some)
+{
+	const struct put *p, *odd = NULL;
+	struct batch_counters *c = &b->counters;
+	unsigned odds = 0;
+	struct line l;
+
+	pthread_mutex_lock(&b->lock);
+	for (p = some->first; p != NULL; p = p->next) {
+		if (p->refusal != 0)
+			c->refused++;
+		else if (p->stored.flags & STORED_REPEAT)
+			c->repeats++;
+		else
+			c->events++;
+		c->bytes += p->refusal == 0 ? p->event.size : 0;
+		if (p->refusal == 0 && (p->stored.flags & STORED_OTHER_BODY)) {
+			odd = p;
+			odds++;
+		}
+	}
+	c->batches++;
+	if (c->largest < some->n)
+		c->largest = some->n;
+	b->since = 0;
+	pthread_mutex_unlock(&b->lock);
+
+	for (p = some->first; p != NULL; p = p->next)
+		if (p->in_file && p->kept)
+			inbox_files_add(b->inbox, (int64_t)p->event.size);
+		else if (p->in_file)
+			drop_file(b, p->event.id);
+	if (odd != NULL) {
+		line_begin(&l, b->log, LOG_WARN_, "other-body");
+		line_str(&l, "message", STR("an event id that came before came "
+		    "with other bytes; stored as a new event"));
+		line_str(&l, "hook", odd->event.hook);
+		line_str(&l, "event_id", odd->event.event_id);
+		line_str(&l, "id", str_of(odd->event.id));
+		line_num(&l, "in_this_batch", odds);
+		line_end(&l);
+	}
+}
+
+/* Nothing of the batch is true. */
+static void
+give_up(struct batch *b, struct puts *some, enum inbox_code code,
+    const struct err *e)
+{
+	inbox_rollback(b->inbox);
+	memset(&b->retention, 0, sizeof(b->retention));
+	failed(b, code, e);
+	pthread_mutex_lock(&b->lock);
+	b->since = 0;
+	pthread_mutex_unlock(&b->lock);
+	if (code == INBOX_FULL)
+		refuse(b, some, REFUSED_BUSY, "no room on the disk");
+	else
+		refuse(b, some, REFUSED_SYNC, "the inbox could not be synced");
+}
+
+static void
+commit(struct batch *b, bool tidy)
+{
+	struct puts some;
+	struct err e;
+	enum inbox_code code;
+	int64_t now = when_now();
+	unsigned rows;
+
+	puts_init(&some);
+	code = inbox_begin(b->inbox, &e);
+	if (code == INBOX_LOCKED) {
+		if (b->locked == 0)
+			b->locked = when_steady();
+		refuse_queue(b, false, REFUSED_BUSY,
+		    "somebody holds the inbox's lock");
+		nap(LOCK_MS);
+		return;
+	}
+	b->locked = 0;
+	if (code == INBOX_OK) {
+		if (!b->retention.full && !b->held)
+			take_queue(b, &some);
+		code = put_all(b, &some, now, &e);
+	}
+	if (code == INBOX_OK && tidy) {
+		rows = some.n > 32 ? (unsigned)some.n * 2 : 64;
+		code = retention_run(b->inbox, &b->retention, now, rows, b->asked,
+		    &e);
+		b->tidy_at = when_steady() + TIDY_MS;
+	}
+	if (code == INBOX_OK)
+		code = inbox_commit(b->inbox, &e);
+	if (code != INBOX_OK) {
+		give_up(b, &some, code, &e);
+		return;
+	}
+	if (some.n > 0)
+		b->disk_full = false;
+	after(b, &some);
+	tell(b, &some);
+	retention_committed(b->inbox, &b->retention);
+}
+
+static void
+work(struct batch *b)
+{
+	int64_t now = when_steady();
+	struct err e;
+	uint64_t left;
+	bool tidy = b->retention.more || now >= b->tidy_at;
+
+	if (!inbox_sound(b->inbox)
+	    && (now < b->settle_at || settle(b, &e) != INBOX_OK)) {
+		judge(b);
+		refuse_queue(b, true, REFUSED_SYNC, "the inbox is being recovered");
+		return;
+	}
+	if (now >= b->tick_at) {
+		b->tick_at = now + TICK_MS;
+		if (b->disk_full)
+			probe(b);
+		if (b->retention.full)
+			inbox_checkpoint(b->inbox, SQLITE_CHECKPOINT_TRUNCATE,
+			    &left, &e);
+	}
+	commit(b, tidy);
+	if (inbox_sound(b->inbox))
+		care_for_log(b);
+	judge(b);
+	if (b->retention.full || b->held)
+		refuse_queue(b, true, b->refusal, b->why);
+}
+
+/* Until there is something to do; false: it is time to stop. */
+static bool
+wait_for_work(struct batch *b)
+{
+	struct timespec until;
+	bool go_on;
+
+	pthread_mutex_lock(&b->lock);
+	if (b->queue.first == NULL && !b->stop && !b->retention.more) {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += (inbox_sound(b->inbox) ? TICK_MS - 1 : SETTLE_MS)
+		    * 1000000L;
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_nsec -= 1000000000L;
+			until.tv_sec++;
+		}
+		pthread_cond_timedwait(&b->work, &b->lock, &until);
+	}
+	if (b->limits_new) {
+		inbox_limit(b->inbox, &b->limits);
+		b->limits_new = false;
+	}
+	b->asked = b->want;
+	b->want = 0;
+	go_on = b->queue.first != NULL || !b->stop;
+	pthread_mutex_unlock(&b->lock);
+	return go_on;
+}
+
+static void *
+run(void *arg)
+{
+	struct batch *b = arg;
+	uint64_t left;
+	struct err e;
+
+	while (wait_for_work(b))
+		work(b);
+	checkpoint_stop(b->checkpoint);
+	b->checkpoint = NULL;
+	if (inbox_sound(b->inbox) && inbox_wal_bytes(b->inbox) < LOG_STOP)
+		inbox_checkpoint(b->inbox, SQLITE_CHECKPOINT_TRUNCATE, &left, &e);
+	return NULL;
+}
+
+/* --- its life ---------------------------------------------------------------------- */
+
+struct batch *
+batch_start(struct inbox *inbox, struct log *log, int64_t patience,
+    struct err *e)
+{
+	struct batch *b = calloc(1, sizeof(*b));
+	pthread_condattr_t attr;
+
+	if (b == NULL) {
+		err_set(e, ERR_OS, "no memory");
+		return NULL;
+	}
+	b->inbox = inbox;
+	b->log = log;
+	b->patience = patience;
+	puts_init(&b->queue);
+	puts_init(&b->done);
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&b->work, &attr);
+	pthread_condattr_destroy(&attr);
+	if ((b->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1) {
+		err_set(e, ERR_OS, "eventfd: %s", strerror(errno));
+		goto no;
+	}
+	if ((b->checkpoint = checkpoint_start(inbox, log, e)) == NULL
+	    || settle(b, e) == INBOX_WRONG)
+		goto no;
+	judge(b);
+	if (pthread_create(&b->thread, NULL, run, b) != 0) {
+		err_set(e, ERR_OS, "no thread for the inbox");
+		goto no;
+	}
+	return b;
+no:
+	checkpoint_stop(b->checkpoint);
+	if (b->fd != -1)
+		close(b->fd);
+	free(b);
+	return NULL;
+}
+
+void
+batch_stop(struct batch *b)
+{
+	pthread_mutex_lock(&b->lock);
+	b->stop = true;
+	pthread_cond_signal(&b->work);
+	pthread_mutex_unlock(&b->lock);
+	pthread_join(b->thread, NULL);
+}
+
+void
+batch_free(struct batch *b)
+{
+	if (b == NULL)
+		return;
+	close(b->fd);
+	free(b->doubtful);
+	free(b);
+}

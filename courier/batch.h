@@ -1,0 +1,59 @@
+/*
+ * batch.h - the group commit: one thread that owns the inbox and writes.
+ *
+ *	for ever: wait for the first event; take the write lock; take all events
+ *	that have arrived; put each; sync once; tell the outcomes.
+ *
+ * There is no timer and no linger: while one batch is synced the next gathers, so
+ * the busier the disk or the senders, the larger the batches.  What the thread
+ * does beside that (settling, retention, checkpoints) it does between batches.
+ *
+ * An event is refused, not kept waiting: when the inbox is not sound or full, when
+ * the write lock is somebody else's for too long, when a reader holds the log
+ * past its bound.
+ */
+#ifndef COURIER_BATCH_H
+#define COURIER_BATCH_H
+
+#include "inbox.h"
+#include "put.h"
+
+#define BATCH_QUEUE	(64u * 1024 * 1024)	/* bytes that may wait */
+#define BATCH_EVENTS	1024			/* in one transaction */
+#define BATCH_BYTES	(16u * 1024 * 1024)
+
+struct batch;
+
+/*
+ * Settles the inbox once (INBOX_WRONG is an error, anything else is tried again by
+ * the thread) and starts.  patience: ms that an event may wait for the lock.
+ */
+struct batch	*batch_start(struct inbox *, struct log *, int64_t patience,
+		    struct err *);
+/* What waits is committed, the log is checkpointed.  Outcomes may still wait. */
+void		 batch_stop(struct batch *);
+void		 batch_free(struct batch *);		/* stopped; takes NULL */
+
+/* false: too much waits; the put stays the caller's. */
+bool		 batch_give(struct batch *, struct put *);
+/* One that comes from bodies.c: refused there, or to be committed. */
+void		 batch_written(void *, struct put *);
+
+int		 batch_fd(const struct batch *);	/* readable: outcomes wait */
+void		 batch_take(struct batch *, struct puts *);	/* all of them */
+
+/*
+ * Could an event of size bytes be taken now?  0, or why not.  Asked for a long
+ * body it also makes retention look for that room.
+ */
+enum wire_refusal batch_health(struct batch *, uint64_t size, const char **why);
+
+void		 batch_limit(struct batch *, const struct inbox_limits *,
+		    int64_t patience);
+
+struct batch_counters {
+	uint64_t	events, repeats, refused, batches, bytes, largest;
+};
+struct batch_counters batch_counters(struct batch *);
+
+#endif

@@ -1,0 +1,584 @@
+/* door.c - see door.h. */
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/os.h"
+#include "../base/when.h"
+#include "door.h"
+
+#define OUT_LIMIT	(4u * 1024 * 1024)
+#define HELLO_MS	10000		/* until it must have said who it is */
+#define COUNTERS_MS	60000		/* between two lines of counters */
+#define STOP_FLUSH_MS	1000
+#define STOP_SECONDS	7	/* an orderly stop takes no longer: see main.c */
+
+/* One connection; lives until it is closed and its last put is answered. */
+struct conn {
+	struct conn	*next;
+	struct wire	*wire;		/* NULL: closed, or a reader has it */
+	unsigned	 doors;		/* that the peer's uid may use */
+	enum wire_role	 role;		/* 0: it has not said HELLO */
+	pid_t		 pid;
+	int64_t		 since;
+	unsigned	 puts;		/* not answered yet */
+	bool		 writing;	/* we wait until it reads */
+	bool		 touched;	/* answers wait to be sent */
+};
+
+struct loop {
+	struct door	*door;
+	int		 epoll;
+	int		 signals;
+	struct conn	*conns;
+	unsigned	 nconns;
+	struct put	*longs;		/* those with a file */
+	unsigned	 nlongs;
+	struct buf	 out;
+	int64_t		 counters_at;
+	struct batch_counters said;
+	int64_t		 crowd_at;	/* when "too many" may be logged again */
+	bool		 stop;
+};
+
+/* --- connections ----------------------------------------------------------------- */
+
+static void
+conn_close(struct loop *l, struct conn *c, const struct err *e)
+{
+	if (c->wire == NULL)
+		return;
+	if (e != NULL && e->code == ERR_PROTOCOL)
+		log_say(l->door->log, LOG_WARN_, "process %ld is out of order and "
+		    "was closed: %s", (long)c->pid, e->text);
+	wire_free(c->wire);
+	c->wire = NULL;
+}
+
+static void
+conns_reap(struct loop *l)
+{
+	struct conn **at = &l->conns, *c;
+
+	while ((c = *at) != NULL) {
+		if (c->wire != NULL || c->puts > 0) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		l->nconns--;
+		free(c);
+	}
+}
+
+static void
+conn_flush(struct loop *l, struct conn *c)
+{
+	struct epoll_event ev = { .data.ptr = c };
+	struct err e;
+	bool waits;
+
+	c->touched = false;
+	if (c->wire == NULL)
+		return;
+	if (wire_flush(c->wire, &e) == -1) {
+		conn_close(l, c, &e);
+		return;
+	}
+	waits = wire_waiting(c->wire);
+	if (waits != c->writing) {
+		ev.events = EPOLLIN | (waits ? EPOLLOUT : 0);
+		epoll_ctl(l->epoll, EPOLL_CTL_MOD, wire_fd(c->wire), &ev);
+		c->writing = waits;
+	}
+}
+
+/* What is in l->out, to be flushed with the others of this turn. */
+static void
+conn_say(struct loop *l, struct conn *c, enum wire_type type)
+{
+	if (c->wire == NULL)
+		return;
+	if (!buf_ok(&l->out)
+	    || wire_send(c->wire, type, buf_str(&l->out), -1) == -1) {
+		log_say(l->door->log, LOG_WARN_, "process %ld does not read its "
+		    "answers and was closed", (long)c->pid);
+		conn_close(l, c, NULL);
+		return;
+	}
+	c->touched = true;
+}
+
+static void
+say_refused(struct loop *l, struct conn *c, uint64_t ticket, enum wire_refusal r,
+    const char *why)
+{
+	buf_reset(&l->out);
+	put_u64(&l->out, ticket);
+	put_u8(&l->out, r);
+	put_str(&l->out, str_of(why));
+	conn_say(l, c, WIRE_REFUSED);
+}
+
+static void
+say_stored(struct loop *l, struct conn *c, uint64_t ticket,
+    const struct stored *as)
+{
+	buf_reset(&l->out);
+	put_u64(&l->out, ticket);
+	put_stored(&l->out, as);
+	conn_say(l, c, WIRE_STORED);
+}
+
+/* --- what they say ------------------------------------------------------------------ */
+
+static int
+out_of_order(struct err *e, const char *what)
+{
+	return err_set(e, ERR_PROTOCOL, "%s", what);
+}
+
+static void
+put_free(struct loop *l, struct put *p)
+{
+	struct put **at;
+
+	if (p->in_file) {
+		for (at = &l->longs; *at != p; at = &(*at)->next_long)
+			;
+		*at = p->next_long;
+		l->nlongs--;
+	}
+	if (p->event.body_fd != -1)
+		close(p->event.body_fd);
+	p->conn->puts--;
+	free(p);
+}
+
+static int
+take_hello(struct loop *l, struct conn *c, struct get *g, struct err *e)
+{
+	const char *why;
+	unsigned role = get_u8(g);
+
+	c->pid = (pid_t)get_u32(g);
+	get_str(g);
+	if (!get_done(g) || c->role != 0)
+		return out_of_order(e, "a HELLO that is none");
+	if (!(role == ROLE_WORKER && (c->doors & DOOR_WORKER))
+	    && !(role == ROLE_OPERATOR && (c->doors & DOOR_OPERATOR)))
+		return out_of_order(e, "a role that its user may not have");
+	c->role = role;
+	buf_reset(&l->out);
+	put_u8(&l->out, batch_health(l->door->batch, 0, &why) == 0);
+	put_str(&l->out, str_of(why));
+	conn_say(l, c, WIRE_WELCOME);
+	conn_flush(l, c);
+	if (role == ROLE_WORKER || c->wire == NULL)
+		return 0;
+
+	/* With what it has said already; a reader waits for its own writing. */
+	epoll_ctl(l->epoll, EPOLL_CTL_DEL, wire_fd(c->wire), NULL);
+	if (!readers_give(l->door->readers, c->wire))
+		return err_set(e, ERR_TEMP, "there are %d operators already",
+		    READERS_MOST);
+	c->wire = NULL;
+	return 0;
+}
+
+/* Is its id a name, is its body where it says, is it the only one of its id? */
+static int
+take_long(struct loop *l, struct put *p, enum wire_refusal *r, const char **why,
+    struct err *e)
+{
+	const struct put *q;
+	uint64_t size;
+
+	if (p->event.body_fd == -1
+	    || os_memfd_sealed(p->event.body_fd, &size, e) == -1
+	    || size != p->event.size)
+		return out_of_order(e, "an event without its body");
+	*r = batch_health(l->door->batch, size, why);
+	if (*r == 0 && l->nlongs >= DOOR_LONG_MOST) {
+		*r = REFUSED_BUSY;
+		*why = "too many long bodies are under way";
+	}
+	for (q = l->longs; *r == 0 && q != NULL; q = q->next_long)
+		if (strcmp(q->event.id, p->event.id) == 0) {
+			*r = REFUSED_BUSY;
+			*why = "it is under way already";
+		}
+	return 0;
+}
+
+static int
+take_event(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
+{
+	struct put *p = calloc(1, sizeof(*p) + m->body.n);
+	struct event *ev;
+	enum wire_refusal r = 0;
+	const char *why = "too much waits to be committed";
+	struct get g;
+	int result = 0;
+
+	if (p == NULL)
+		return err_set(e, ERR_OS, "no memory");
+	p->n = m->body.n;
+	memcpy(p->text, m->body.p, m->body.n);
+	p->conn = c;
+	p->arrived = when_steady();
+	c->puts++;
+
+	g = GET(((struct str){ p->text, p->n }));
+	p->ticket = get_u64(&g);
+	ev = &p->event;
+	get_event(&g, ev);
+	ev->body_fd = m->fd;
+	m->fd = -1;
+	if (!get_done(&g) || !bodies_id_valid(ev->id) || ev->hook.n == 0
+	    || ev->body.n > EVENT_INLINE || ev->size > INT64_MAX
+	    || (ev->body.p != NULL && ev->body_fd != -1)) {
+		result = out_of_order(e, "an event that is none");
+		goto out;
+	}
+	if (ev->body.p == NULL && ev->size == 0)
+		ev->body = STR("");
+	if (ev->body.p == NULL) {
+		if ((result = take_long(l, p, &r, &why, e)) == -1 || r != 0)
+			goto out;
+		p->in_file = true;
+		p->next_long = l->longs;
+		l->longs = p;
+		l->nlongs++;
+		bodies_give(l->door->bodies, p);
+		return 0;
+	}
+	if (batch_give(l->door->batch, p))
+		return 0;
+	r = REFUSED_BUSY;
+out:
+	if (result == 0)
+		say_refused(l, c, p->ticket, r, why);
+	put_free(l, p);
+	return result;
+}
+
+static int
+take(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
+{
+	static const struct stored nothing;
+	struct get g = GET(m->body);
+	enum wire_refusal r;
+	const char *why;
+	uint64_t ticket;
+
+	if (m->type == WIRE_HELLO)
+		return take_hello(l, c, &g, e);
+	if (c->role != ROLE_WORKER || !(wire_row(m->type)->doors & DOOR_WORKER))
+		return out_of_order(e, "a message before its HELLO");
+
+	switch (m->type) {
+	case WIRE_EVENT:
+		return take_event(l, c, m, e);
+	case WIRE_HEALTH:
+		ticket = get_u64(&g);
+		if (!get_done(&g))
+			return out_of_order(e, "a question that is none");
+		if ((r = batch_health(l->door->batch, 0, &why)) != 0)
+			say_refused(l, c, ticket, r, why);
+		else
+			say_stored(l, c, ticket, &nothing);
+		return 0;
+	case WIRE_WANT_KEY:
+	case WIRE_WANT_SECRET:
+	case WIRE_ANSWER:
+		ticket = get_u64(&g);
+		say_refused(l, c, ticket, REFUSED_RESERVED, "not in this version");
+		return 0;
+	case WIRE_COUNTERS:
+		say_refused(l, c, 0, REFUSED_RESERVED, "not in this version");
+		return 0;
+	default:		/* what only we say */
+		return out_of_order(e, "a message of ours");
+	}
+}
+
+static void
+conn_read(struct loop *l, struct conn *c)
+{
+	struct wire_msg m;
+	struct err e = { .code = ERR_NONE };
+	int got = wire_receive(c->wire, &e);
+
+	while (got == 0 && c->wire != NULL
+	    && (got = wire_next(c->wire, &m, &e)) == 1) {
+		got = take(l, c, &m, &e);
+		if (m.fd != -1)
+			close(m.fd);
+	}
+	if (got == -1)
+		conn_close(l, c, &e);
+}
+
+/* --- arrivals --------------------------------------------------------------------- */
+
+static unsigned
+doors_of(const struct door *d, uid_t uid)
+{
+	if (uid == 0 || uid == geteuid())
+		return DOOR_WORKER | DOOR_OPERATOR;
+	return uid == d->handler_uid ? DOOR_WORKER : 0;
+}
+
+static void
+arrive(struct loop *l, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	struct conn *c = NULL;
+	unsigned doors;
+	struct err e;
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+
+	if (os_peer(fd, &uid, &gid, &pid, &e) == -1
+	    || (doors = doors_of(l->door, uid)) == 0) {
+		log_say(l->door->log, LOG_WARN_, "a process of user %ld is not "
+		    "let in", (long)uid);
+		goto no;
+	}
+	if (l->nconns >= DOOR_MOST) {
+		if (when_steady() >= l->crowd_at)
+			log_say(l->door->log, LOG_WARN_, "there are %u "
+			    "connections already; one more was closed", l->nconns);
+		l->crowd_at = when_steady() + 1000;
+		goto no;
+	}
+	if ((c = calloc(1, sizeof(*c))) == NULL
+	    || (c->wire = wire_new(fd, doors, OUT_LIMIT)) == NULL)
+		goto no;
+	c->doors = doors;
+	c->pid = pid;
+	c->since = when_steady();
+	ev.data.ptr = c;
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) == -1) {
+		wire_free(c->wire);
+		free(c);
+		return;
+	}
+	c->next = l->conns;
+	l->conns = c;
+	l->nconns++;
+	return;
+no:
+	free(c);
+	close(fd);
+}
+
+static void
+arrivals(struct loop *l)
+{
+	int fd;
+
+	while ((fd = accept4(l->door->listener, NULL, NULL, SOCK_CLOEXEC |
+	    SOCK_NONBLOCK)) != -1)
+		arrive(l, fd);
+}
+
+/* --- outcomes ----------------------------------------------------------------------- */
+
+static void
+outcomes(struct loop *l)
+{
+	struct puts some;
+	struct put *p;
+
+	batch_take(l->door->batch, &some);
+	while ((p = puts_pop(&some)) != NULL) {
+		if (p->refusal == 0)
+			say_stored(l, p->conn, p->ticket, &p->stored);
+		else
+			say_refused(l, p->conn, p->ticket, p->refusal, p->why);
+		put_free(l, p);
+	}
+}
+
+static void
+flush_touched(struct loop *l)
+{
+	struct conn *c;
+
+	for (c = l->conns; c != NULL; c = c->next)
+		if (c->touched)
+			conn_flush(l, c);
+}
+
+/* --- the clock, the signals ----------------------------------------------------------- */
+
+static void
+counters(struct loop *l)
+{
+	struct batch_counters c = batch_counters(l->door->batch);
+	struct line line;
+
+	l->counters_at = when_steady() + COUNTERS_MS;
+	if (memcmp(&c, &l->said, sizeof(c)) == 0)
+		return;
+	l->said = c;
+	line_begin(&line, l->door->log, LOG_DEBUG_, "counters");
+	line_num(&line, "events", (int64_t)c.events);
+	line_num(&line, "repeats", (int64_t)c.repeats);
+	line_num(&line, "refused", (int64_t)c.refused);
+	line_num(&line, "bytes", (int64_t)c.bytes);
+	line_num(&line, "batches", (int64_t)c.batches);
+	line_num(&line, "largest", (int64_t)c.largest);
+	line_end(&line);
+}
+
+static void
+tick(struct loop *l)
+{
+	int64_t now = when_steady();
+	struct conn *c;
+
+	for (c = l->conns; c != NULL; c = c->next)
+		if (c->role == 0 && now - c->since > HELLO_MS)
+			conn_close(l, c, NULL);
+	if (now >= l->counters_at)
+		counters(l);
+}
+
+static void
+signalled(struct loop *l)
+{
+	struct signalfd_siginfo info;
+
+	while (read(l->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			l->door->reload(l->door->arg);
+		else
+			l->stop = true;
+	}
+}
+
+static void
+lifeline(struct loop *l)
+{
+	char c[64];
+	ssize_t n = read(l->door->lifeline, c, sizeof(c));
+
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
+		log_say(l->door->log, LOG_WARN_, "who started us is gone");
+		l->stop = true;
+	}
+}
+
+/* --- the loop --------------------------------------------------------------------------- */
+
+static int
+watch(struct loop *l, int fd, void *what, struct err *e)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = what };
+
+	if (fd != -1 && epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) == -1)
+		return err_set(e, ERR_OS, "epoll: %s", strerror(errno));
+	return 0;
+}
+
+/* The last answers. */
+static void
+finish(struct loop *l)
+{
+	int64_t until = when_steady() + STOP_FLUSH_MS;
+	struct conn *c;
+
+	alarm(STOP_SECONDS);
+	bodies_stop(l->door->bodies);
+	batch_stop(l->door->batch);
+	outcomes(l);
+	readers_stop(l->door->readers);
+	flush_touched(l);
+	for (c = l->conns; c != NULL; c = c->next) {
+		while (c->wire != NULL && wire_waiting(c->wire)
+		    && when_steady() < until) {
+			poll(NULL, 0, 5);
+			conn_flush(l, c);
+		}
+		conn_close(l, c, NULL);
+	}
+	conns_reap(l);
+	counters(l);
+}
+
+static void
+dispatch(struct loop *l, void *what, unsigned events)
+{
+	struct conn *c;
+
+	if (what == &l->door->listener) {
+		arrivals(l);
+	} else if (what == &l->door->lifeline) {
+		lifeline(l);
+	} else if (what == &l->signals) {
+		signalled(l);
+	} else if (what == &l->door->batch) {
+		outcomes(l);
+	} else {
+		c = what;
+		if (c->wire != NULL && (events & ~(unsigned)EPOLLOUT))
+			conn_read(l, c);
+		if (events & EPOLLOUT)
+			c->touched = true;
+	}
+}
+
+int
+door_run(struct door *d, struct err *e)
+{
+	struct loop l = { .door = d, .epoll = -1, .signals = -1,
+	    .out = BUF(4096) };
+	struct epoll_event evs[64];
+	sigset_t set;
+	int i, n, result = -1;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	l.epoll = epoll_create1(EPOLL_CLOEXEC);
+	l.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (l.epoll == -1 || l.signals == -1) {
+		err_set(e, ERR_OS, "epoll or signalfd: %s", strerror(errno));
+		goto out;
+	}
+	if (watch(&l, d->listener, &d->listener, e) == -1
+	    || watch(&l, d->lifeline, &d->lifeline, e) == -1
+	    || watch(&l, l.signals, &l.signals, e) == -1
+	    || watch(&l, batch_fd(d->batch), &d->batch, e) == -1)
+		goto out;
+	l.counters_at = when_steady() + COUNTERS_MS;
+
+	while (!l.stop) {
+		n = epoll_wait(l.epoll, evs, sizeof(evs) / sizeof(evs[0]), 1000);
+		for (i = 0; i < n; i++)
+			dispatch(&l, evs[i].data.ptr, evs[i].events);
+		flush_touched(&l);
+		tick(&l);
+		conns_reap(&l);
+	}
+	result = 0;
+out:
+	finish(&l);
+	if (l.epoll != -1)
+		close(l.epoll);
+	if (l.signals != -1)
+		close(l.signals);
+	buf_free(&l.out);
+	return result;
+}

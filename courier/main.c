@@ -1,0 +1,448 @@
+/*
+ * main.c - hooklatch-courier: owns the inbox.
+ *
+ * Its user is the only one that may read what is stored; what speaks to the
+ * internet is another process, of another user, behind a socket (door.h).
+ */
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/os.h"
+#include "../conf.h"
+#include "door.h"
+
+#define PROGRAM		"hooklatch-courier"
+#define CLAIM_TRIES	20	/* of 100 ms: a courier that is just ending */
+#define BACKLOG		256
+
+struct options {
+	const char	*conf;		/* NULL: the environment */
+	bool		 read_only;
+	int		 operator_fd;
+	int		 lifeline;
+};
+
+/* All that the process is; made in main(). */
+struct courier {
+	struct options	 options;
+	struct conf	*conf;
+	char		*path;		/* of the inbox */
+	char		*socket;
+	bool		 root;
+	uid_t		 uid, handler_uid;
+	gid_t		 handler_gid;
+	struct log	 log;
+	struct inbox	*inbox;
+	struct door	 door;
+};
+
+/* --- the command line -------------------------------------------------------------- */
+
+static const char usage[] =
+    "usage: hooklatch-courier [-c FILE] [--lifeline FD]\n"
+    "       hooklatch-courier [-c FILE] --read-only --operator-fd FD\n"
+    "       hooklatch-courier -h | --version\n"
+    "\n"
+    "Owns the inbox: commits events and answers what operators ask of it.\n"
+    "  -c FILE           the configuration; without it the environment is one\n"
+    "  --lifeline FD     stop in order when this pipe ends\n"
+    "  --read-only       only answer the operator on --operator-fd\n";
+
+static int
+descriptor(const char *text, int *fd, struct err *e)
+{
+	uint64_t n;
+
+	if (!str_to_u64(str_of(text), &n) || n > 65535
+	    || fcntl((int)n, F_SETFD, FD_CLOEXEC) == -1)
+		return err_set(e, ERR_USAGE, "\"%s\" is not an open descriptor",
+		    text);
+	*fd = (int)n;
+	return 0;
+}
+
+static int
+options_read(struct options *o, int argc, char **argv, struct err *e)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "lifeline", required_argument, NULL, 'l' },
+		{ "operator-fd", required_argument, NULL, 'o' },
+		{ "read-only", no_argument, NULL, 'r' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	*o = (struct options){ .operator_fd = -1, .lifeline = -1 };
+	while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->conf = optarg;
+			break;
+		case 'l':
+			if (descriptor(optarg, &o->lifeline, e) == -1)
+				return -1;
+			break;
+		case 'o':
+			if (descriptor(optarg, &o->operator_fd, e) == -1)
+				return -1;
+			break;
+		case 'r':
+			o->read_only = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		case 'v':
+			puts(PROGRAM " " VERSION);
+			exit(0);
+		default:
+			return err_set(e, ERR_USAGE, "see " PROGRAM " -h");
+		}
+	}
+	if (optind != argc)
+		return err_set(e, ERR_USAGE, "what is \"%s\"? see " PROGRAM " -h",
+		    argv[optind]);
+	if (o->read_only != (o->operator_fd != -1))
+		return err_set(e, ERR_USAGE, "--read-only and --operator-fd go "
+		    "together");
+	return 0;
+}
+
+/* --- the configuration ---------------------------------------------------------------- */
+
+static struct conf *
+conf_open(const char *path, struct buf *warn, struct err *e)
+{
+	struct conf_place here = conf_here();
+	struct bundle *b = conf_gather(path, false, e);
+	struct conf *c = NULL;
+
+	if (b != NULL)
+		c = conf_read(bundle_get(b, STR("conf")),
+		    path == NULL ? "environment" : path, e);
+	bundle_free(b);
+	if (c != NULL && conf_settle(c, &here, warn, e) == -1) {
+		conf_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static struct inbox_limits
+limits_of(const struct conf *c)
+{
+	return (struct inbox_limits){
+		.bytes = c->inbox_bytes,
+		.age = c->inbox_age,
+		.keep = c->inbox_keep,
+		.remember = c->remember,
+	};
+}
+
+/* An event waits for the lock a little less long than its worker waits for us. */
+static int64_t
+patience_of(const struct conf *c)
+{
+	return c->max_deadline - c->max_deadline / 10;
+}
+
+static int
+configure(struct courier *c, struct err *e)
+{
+	struct buf warn = BUF(64 * 1024);
+	struct str rest, line;
+	char *log;
+
+	if ((c->conf = conf_open(c->options.conf, &warn, e)) == NULL) {
+		buf_free(&warn);
+		return -1;
+	}
+	log = strndup(c->conf->log.p, c->conf->log.n);
+	if (log_open(&c->log, log == NULL ? "stderr" : log, PROGRAM, e) == -1)
+		log_say(&c->log, LOG_WARN_, "%s", e->text);
+	free(log);
+	for (rest = buf_str(&warn); rest.n > 0 && !c->options.read_only;) {
+		line = str_cut(&rest, '\n');
+		if (line.n > 0)
+			log_say(&c->log, LOG_WARN_, "%.*s", STR_ARG(line));
+	}
+	buf_free(&warn);
+	if (c->conf->inbox_kind != INBOX_SQLITE)
+		return err_set(e, ERR_CONF, "%.*s: the inbox is \"%.*s\": there is "
+		    "nothing for a courier to do", STR_ARG(c->conf->name),
+		    STR_ARG(c->conf->inbox));
+	c->path = strndup(c->conf->inbox_path.p, c->conf->inbox_path.n);
+	c->socket = strndup(c->conf->courier.p, c->conf->courier.n);
+	if (c->path == NULL || c->socket == NULL)
+		return err_set(e, ERR_OS, "no memory");
+	return 0;
+}
+
+/* SIGHUP: the limits.  A bad file changes nothing. */
+static void
+reload(void *arg)
+{
+	struct courier *c = arg;
+	struct err e;
+	struct conf *now = conf_open(c->options.conf, NULL, &e);
+	struct inbox_limits l;
+
+	if (now == NULL) {
+		log_say(&c->log, LOG_ERROR_, "reload: %s; the old limits stay",
+		    e.text);
+		return;
+	}
+	l = limits_of(now);
+	batch_limit(c->door.batch, &l, patience_of(now));
+	conf_free(now);
+	log_say(&c->log, LOG_INFO_, "reloaded the limits");
+}
+
+/* --- places: what root is needed for --------------------------------------------------- */
+
+/*
+ * Who speaks to us.  Started by root there are two users; else there is one, or
+ * the handler's group is also ours (as a unit of systemd can say).
+ */
+static int
+users_find(struct courier *c, struct err *e)
+{
+	char user[256], courier_user[256];
+	gid_t gid, groups[256];
+	struct err unknown;
+	int n;
+
+	snprintf(user, sizeof(user), "%.*s", STR_ARG(c->conf->handler_user));
+	snprintf(courier_user, sizeof(courier_user), "%.*s",
+	    STR_ARG(c->conf->courier_user));
+	c->root = geteuid() == 0;
+	c->uid = geteuid();
+	c->handler_gid = (gid_t)-1;
+	if (c->root)
+		return os_user(courier_user, &c->uid, &gid, e) == -1 ? -1
+		    : os_user(user, &c->handler_uid, &c->handler_gid, e);
+	if (os_user(user, &c->handler_uid, &gid, &unknown) == -1) {
+		c->handler_uid = (uid_t)-1;
+		return 0;
+	}
+	for (n = getgroups(256, groups); n > 0; n--)
+		if (groups[n - 1] == gid)
+			c->handler_gid = gid;
+	if (getegid() == gid)
+		c->handler_gid = gid;
+	return 0;
+}
+
+/* The directory of a file, if it is not there. */
+static int
+directory_make(const struct courier *c, const char *file, struct err *e)
+{
+	char *dir = strdup(file), *slash;
+	int result = 0;
+
+	if (dir == NULL)
+		return err_set(e, ERR_OS, "no memory");
+	slash = strrchr(dir, '/');
+	if (slash == NULL || slash == dir)
+		goto out;
+	*slash = '\0';
+	if (access(dir, F_OK) == 0)
+		goto out;
+	if (directory_make(c, dir, e) == -1) {
+		result = -1;
+		goto out;
+	}
+	/* The handler's group may pass through it to the socket. */
+	if (mkdir(dir, 0750) == -1 || chmod(dir, 0750) == -1
+	    || ((c->root || c->handler_gid != (gid_t)-1)
+	    && chown(dir, c->root ? c->uid : (uid_t)-1, c->handler_gid) == -1))
+		result = err_set(e, ERR_OS, "making %s: %s", dir,
+		    strerror(errno));
+out:
+	free(dir);
+	return result;
+}
+
+static int
+places_make(struct courier *c, struct err *e)
+{
+	if (directory_make(c, c->path, e) == -1
+	    || directory_make(c, c->socket, e) == -1)
+		return -1;
+	c->door.listener = os_listen_unix(c->socket, 0660, c->handler_gid, BACKLOG,
+	    e);
+	return c->door.listener == -1 ? -1 : 0;
+}
+
+static int
+privileges_drop(struct courier *c, struct err *e)
+{
+	char user[256];
+
+	snprintf(user, sizeof(user), "%.*s", STR_ARG(c->conf->courier_user));
+	if (os_become(user, (gid_t)-1, e) == -1)
+		return -1;
+	return os_guard_memory(e);
+}
+
+/*
+ * One courier for one inbox: a second one would sweep away the bodies that the
+ * first is writing.  The lock goes with the process, however it ends.
+ */
+static int
+claim(struct courier *c, struct err *e)
+{
+	const char *files = inbox_files(c->inbox);
+	int fd, i;
+
+	if (mkdir(files, 0700) == -1 && errno != EEXIST)
+		return err_set(e, ERR_IO, "%s: %s", files, strerror(errno));
+	if ((fd = open(files, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return err_set(e, ERR_IO, "%s: %s", files, strerror(errno));
+	for (i = 0; flock(fd, LOCK_EX | LOCK_NB) == -1; i++) {
+		if (i == CLAIM_TRIES) {
+			close(fd);
+			return err_set(e, ERR_TEMP, "inbox %s: another courier has "
+			    "it", c->path);
+		}
+		usleep(100 * 1000);
+	}
+	return 0;	/* fd stays open as long as we live */
+}
+
+/* --- signals -------------------------------------------------------------------------- */
+
+/* All that is not answered now will be asked again: as after a kill. */
+static void
+too_slow(int sig)
+{
+	(void)sig;
+	_exit(0);
+}
+
+static void
+signals_block(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGALRM, too_slow);
+}
+
+static void
+descriptors_raise(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max < 8192 ? r.rlim_max : 8192;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+/* --- the two lives ---------------------------------------------------------------------- */
+
+static int
+serve(struct courier *c, struct err *e)
+{
+	struct door *d = &c->door;
+	int result;
+
+	if ((d->batch = batch_start(c->inbox, &c->log, patience_of(c->conf), e))
+	    == NULL)
+		return -1;
+	d->bodies = bodies_start(c->inbox, &c->log, batch_written, d->batch, e);
+	d->readers = readers_new(c->inbox, &c->log);
+	if (d->bodies == NULL || d->readers == NULL)
+		return -1;
+	d->lifeline = c->options.lifeline;
+	d->handler_uid = c->handler_uid;
+	d->log = &c->log;
+	d->reload = reload;
+	d->arg = c;
+
+	log_say(&c->log, LOG_INFO_, "started: inbox %s, socket %s", c->path,
+	    c->socket);
+	os_notify("READY=1");
+	result = door_run(d, e);
+	unlink(c->socket);
+	batch_free(d->batch);
+	log_say(&c->log, LOG_INFO_, "stopped");
+	return result;
+}
+
+static int
+read_only(struct courier *c, struct err *e)
+{
+	struct wire *w;
+
+	if (inbox_open_reader(c->inbox, e) != INBOX_OK)
+		return -1;
+	if ((w = wire_new(c->options.operator_fd, DOOR_OPERATOR, 4 * 1024 * 1024))
+	    == NULL)
+		return err_set(e, ERR_OS, "no memory");
+	reader_serve(c->inbox, w, &c->log);
+	wire_free(w);
+	return 0;
+}
+
+static int
+die(struct courier *c, const struct err *e)
+{
+	if (c->log.program != NULL)
+		log_say(&c->log, LOG_ERROR_, "%s", e->text);
+	else
+		fprintf(stderr, PROGRAM ": %s\n", e->text);
+	return e->code;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct courier c = { .door.listener = -1 };
+	struct inbox_limits limits;
+	struct err e;
+
+	umask(0077);
+	if (os_standard_fds(&e) == -1
+	    || options_read(&c.options, argc, argv, &e) == -1
+	    || configure(&c, &e) == -1)
+		return die(&c, &e);
+	limits = limits_of(c.conf);
+	if ((c.inbox = inbox_new(c.path, &limits, &c.log)) == NULL)
+		return ERR_OS;
+
+	signals_block();
+	descriptors_raise();
+	if (c.options.read_only) {
+		if (privileges_drop(&c, &e) == -1 || read_only(&c, &e) == -1)
+			return die(&c, &e);
+		return 0;
+	}
+	if (users_find(&c, &e) == -1
+	    || places_make(&c, &e) == -1		/* the last need for root */
+	    || privileges_drop(&c, &e) == -1
+	    || claim(&c, &e) == -1
+	    || serve(&c, &e) == -1)			/* until told to stop */
+		return die(&c, &e);
+	inbox_free(c.inbox);
+	conf_free(c.conf);
+	return 0;
+}

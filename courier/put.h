@@ -1,0 +1,89 @@
+/*
+ * put.h - one event on its way through the courier.
+ *
+ *	door --> [bodies] --> batch --> door
+ *
+ * The door makes it from a message and frees it when it was answered; between,
+ * it belongs to whoever holds it.  The event's strings point into text.
+ */
+#ifndef COURIER_PUT_H
+#define COURIER_PUT_H
+
+#include "../event.h"
+#include "../wire.h"
+
+struct conn;
+
+struct put {
+	struct put		*next;		/* in the queue where it is */
+	struct put		*next_long;	/* the door's, of those with a file */
+	struct conn		*conn;		/* whom to answer */
+	uint64_t		 ticket;
+	int64_t			 arrived;	/* steady ms */
+	struct event		 event;
+	bool			 in_file;	/* its body goes to bodies.c */
+
+	/* The outcome. */
+	enum wire_refusal	 refusal;	/* 0: stored, as follows */
+	const char		*why;		/* of a refusal; a constant */
+	struct stored		 stored;
+	bool			 kept;		/* a new row holds it */
+
+	size_t			 n;
+	char			 text[];
+};
+
+/* A row of them, first in first out. */
+struct puts {
+	struct put	*first;
+	struct put	**last;
+	size_t		 n;
+	size_t		 bytes;
+};
+
+static inline void
+puts_init(struct puts *q)
+{
+	q->first = NULL;
+	q->last = &q->first;
+	q->n = q->bytes = 0;
+}
+
+static inline void
+puts_add(struct puts *q, struct put *p)
+{
+	p->next = NULL;
+	*q->last = p;
+	q->last = &p->next;
+	q->n++;
+	q->bytes += p->n;
+}
+
+static inline struct put *
+puts_pop(struct puts *q)
+{
+	struct put *p = q->first;
+
+	if (p == NULL)
+		return NULL;
+	if ((q->first = p->next) == NULL)
+		q->last = &q->first;
+	q->n--;
+	q->bytes -= p->n;
+	return p;
+}
+
+/* All of from to the end of to. */
+static inline void
+puts_move(struct puts *to, struct puts *from)
+{
+	if (from->first == NULL)
+		return;
+	*to->last = from->first;
+	to->last = from->last;
+	to->n += from->n;
+	to->bytes += from->bytes;
+	puts_init(from);
+}
+
+#endif

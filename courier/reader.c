@@ -1,0 +1,459 @@
+/* reader.c - see reader.h. */
+#include <sys/socket.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/when.h"
+#include "bodies.h"
+#include "reader.h"
+
+#define FDS_TOGETHER	16	/* descriptors that wait to be sent */
+
+/* ?1 and ?2: the span.  An empty text, a zero: do not filter. */
+#define MATCHING							\
+	" FROM events WHERE n > ?1 AND n <= ?2"				\
+	" AND (?3 = '' OR hook = ?3) AND (?4 = '' OR provider = ?4)"	\
+	" AND (?5 = '' OR event_type = ?5) AND (?6 = '' OR event_id = ?6)" \
+	" AND (?7 = 0 OR received_at >= ?7) AND (?8 = 0 OR received_at < ?8)"
+#define LIST(columns, order)	"SELECT " columns MATCHING " ORDER BY n " order
+
+static const char *const lists[2][2] = {	/* [newest][bodies] */
+	{ LIST(INBOX_COLUMNS, "ASC"), LIST(INBOX_COLUMNS ", body", "ASC") },
+	{ LIST(INBOX_COLUMNS, "DESC"), LIST(INBOX_COLUMNS ", body", "DESC") },
+};
+static const char show[] =
+    "SELECT " INBOX_COLUMNS ", body FROM events WHERE id = ?1";
+
+struct reader {
+	struct inbox		*inbox;
+	struct inbox_side	*side;
+	struct wire		*wire;
+	struct log		*log;
+	struct buf		 out;
+	unsigned		 fds;		/* queued since the last sending */
+	uint64_t		 ticket;
+};
+
+/* --- sending ------------------------------------------------------------------ */
+
+/* All that waits; -1: the operator is gone, or does not read. */
+static int
+send_all(struct reader *r)
+{
+	struct pollfd p = { wire_fd(r->wire), POLLOUT, 0 };
+	struct err e;
+
+	r->fds = 0;
+	while (wire_flush(r->wire, &e) == 0) {
+		if (!wire_waiting(r->wire))
+			return 0;
+		if (poll(&p, 1, READER_SEND_MS) <= 0)
+			return -1;
+	}
+	return -1;
+}
+
+static int
+say(struct reader *r, enum wire_type type, int fd)
+{
+	if (!buf_ok(&r->out)
+	    || wire_send(r->wire, type, buf_str(&r->out), fd) == -1)
+		return -1;
+	return 0;
+}
+
+static int
+say_end(struct reader *r, uint64_t cursor, const char *error)
+{
+	buf_reset(&r->out);
+	put_u64(&r->out, r->ticket);
+	put_u64(&r->out, cursor);
+	put_str(&r->out, str_of(error));
+	return say(r, WIRE_END, -1) == -1 ? -1 : send_all(r);
+}
+
+/* The row where the statement stands.  1: queued, 0: its file is missing. */
+static int
+say_row(struct reader *r, sqlite3_stmt *st, bool body, uint64_t *cursor,
+    size_t *size)
+{
+	struct inbox_row row;
+	bool in_file;
+	int fd = -1, dir, ok;
+	struct err e;
+
+	inbox_row_read(st, &row, &in_file);
+	*cursor = row.cursor;
+	if (body && !in_file) {
+		row.event.body.p = sqlite3_column_blob(st, INBOX_BODY);
+		row.event.body.n = (size_t)sqlite3_column_bytes(st, INBOX_BODY);
+		if (row.event.body.p == NULL)
+			row.event.body = STR("");
+	} else if (body) {
+		if ((dir = bodies_dir(r->inbox, &e)) != -1) {
+			fd = openat(dir, row.event.id, O_RDONLY | O_CLOEXEC |
+			    O_NOFOLLOW);
+			close(dir);
+		}
+		r->fds++;
+	}
+	buf_reset(&r->out);
+	put_u64(&r->out, r->ticket);
+	put_row(&r->out, &row);
+	ok = say(r, WIRE_ROW, fd);
+	*size = r->out.n;
+	if (fd != -1)
+		close(fd);
+	return ok == -1 ? -1 : !body || !in_file || fd != -1;
+}
+
+/* --- LIST ----------------------------------------------------------------------- */
+
+/* What is left of a list, between two pages. */
+struct walk {
+	struct filter	 filter;
+	uint64_t	 low, high;	/* rows with low < n <= high are to come */
+	uint64_t	 left;		/* rows that may still be sent */
+	struct err	 error;
+};
+
+static void
+bind_text(sqlite3_stmt *st, int i, struct str s)
+{
+	sqlite3_bind_text64(st, i, s.n == 0 ? "" : s.p, s.n, SQLITE_STATIC,
+	    SQLITE_UTF8);
+}
+
+static uint64_t
+number(sqlite3 *db, const char *sql, uint64_t one, int *rc)
+{
+	sqlite3_stmt *st = NULL;
+	uint64_t n = 0;
+
+	if (*rc != SQLITE_OK)
+		return 0;
+	*rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+	if (*rc == SQLITE_OK) {
+		sqlite3_bind_int64(st, 1, (int64_t)one);
+		*rc = sqlite3_step(st);
+		if (*rc == SQLITE_ROW) {
+			n = (uint64_t)sqlite3_column_int64(st, 0);
+			*rc = SQLITE_OK;
+		}
+		sqlite3_finalize(st);
+	}
+	return n;
+}
+
+/* The rows of one span, as many as a page holds. */
+static int
+walk_span(struct reader *r, struct walk *w, sqlite3 *db, uint64_t from,
+    uint64_t to, size_t *page)
+{
+	const struct filter *f = &w->filter;
+	sqlite3_stmt *st = NULL;
+	uint64_t cursor;
+	size_t size;
+	int rc, ok;
+
+	rc = sqlite3_prepare_v2(db, lists[f->newest][f->bodies], -1, &st, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+	sqlite3_bind_int64(st, 1, (int64_t)from);
+	sqlite3_bind_int64(st, 2, (int64_t)to);
+	bind_text(st, 3, f->hook);
+	bind_text(st, 4, f->provider);
+	bind_text(st, 5, f->type);
+	bind_text(st, 6, f->event_id);
+	sqlite3_bind_int64(st, 7, f->since);
+	sqlite3_bind_int64(st, 8, f->until);
+	while (w->left > 0 && *page < READER_PAGE && r->fds < FDS_TOGETHER
+	    && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		ok = say_row(r, st, f->bodies, &cursor, &size);
+		if (ok == -1) {
+			rc = SQLITE_ABORT;
+			break;
+		}
+		*page += size;
+		w->left--;
+		if (f->newest)
+			w->high = cursor - 1;
+		else
+			w->low = cursor;
+	}
+	if (rc == SQLITE_DONE) {		/* nothing more in this span */
+		if (f->newest)
+			w->high = from;
+		else
+			w->low = to;
+	}
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+/*
+ * One short read: the next span that holds rows at all.  Only the oldest are
+ * removed, but a person may delete anywhere: gaps are stepped over by the index.
+ */
+static int
+walk_page(struct reader *r, struct walk *w)
+{
+	size_t page = 0;
+	uint64_t from, to, next;
+	struct err e;
+	int rc = SQLITE_OK;
+	sqlite3 *db = inbox_side_enter(r->side, &e);
+
+	if (db == NULL) {
+		w->error = e;
+		return 0;
+	}
+	if (w->filter.newest) {
+		next = number(db, "SELECT coalesce(max(n), 0) FROM events"
+		    " WHERE n <= ?1", w->high, &rc);
+		w->high = next;
+		from = next > READER_SPAN ? next - READER_SPAN : 0;
+		to = next;
+		if (from < w->low)
+			from = w->low;
+		if (next <= w->low)
+			to = from = w->high = w->low;
+	} else {
+		next = number(db, "SELECT coalesce(min(n), 0) FROM events"
+		    " WHERE n > ?1", w->low, &rc);
+		if (next == 0 || next > w->high)
+			next = w->high + 1;
+		from = next - 1;
+		to = from + READER_SPAN < w->high ? from + READER_SPAN : w->high;
+		w->low = from;
+	}
+	if (rc == SQLITE_OK && from < to)
+		rc = walk_span(r, w, db, from, to, &page);
+	inbox_side_leave(r->side);
+	if (rc == SQLITE_ABORT)
+		return -1;
+	if (rc != SQLITE_OK) {
+		inbox_code_of(r->inbox, rc, "reading", &w->error);
+		return 0;
+	}
+	return send_all(r);
+}
+
+static int
+list(struct reader *r, struct get *g)
+{
+	struct walk w = { .error.code = ERR_NONE };
+	struct err e;
+	uint64_t end;
+	int rc = SQLITE_OK;
+	sqlite3 *db;
+
+	r->ticket = get_u64(g);
+	get_filter(g, &w.filter);
+	if (!get_done(g) || w.filter.after > INT64_MAX)
+		return -1;
+	w.left = w.filter.limit == 0 ? UINT64_MAX : w.filter.limit;
+	w.low = w.filter.after;
+	if ((db = inbox_side_enter(r->side, &e)) == NULL)
+		return say_end(r, w.filter.after, e.text);
+	end = w.high = number(db, "SELECT coalesce(max(n), ?1) FROM events", 0,
+	    &rc);
+	inbox_side_leave(r->side);
+	if (rc != SQLITE_OK)
+		inbox_code_of(r->inbox, rc, "reading", &e);
+	if (rc != SQLITE_OK)
+		return say_end(r, w.filter.after, e.text);
+	while (w.low < w.high && w.left > 0 && w.error.code == ERR_NONE)
+		if (walk_page(r, &w) == -1)
+			return -1;
+	/* Where to go on: behind all that was looked at. */
+	if (!w.filter.newest || end < w.filter.after)
+		end = w.low;
+	return say_end(r, end, w.error.text);
+}
+
+/* --- SHOW ----------------------------------------------------------------------- */
+
+static int
+show_one(struct reader *r, struct get *g)
+{
+	struct str id;
+	struct err e = { .text = "" };
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db;
+	uint64_t cursor = 0;
+	size_t size;
+	int rc, ok = 1;
+
+	r->ticket = get_u64(g);
+	id = get_str(g);
+	if (!get_done(g))
+		return -1;
+	if ((db = inbox_side_enter(r->side, &e)) == NULL)
+		return say_end(r, 0, e.text);
+	rc = sqlite3_prepare_v2(db, show, -1, &st, NULL);
+	if (rc == SQLITE_OK) {
+		bind_text(st, 1, id);
+		rc = sqlite3_step(st);
+		if (rc == SQLITE_ROW)
+			ok = say_row(r, st, true, &cursor, &size);
+		else if (rc == SQLITE_DONE)
+			err_set(&e, ERR_NOINPUT, "there is no event of this id");
+	}
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		inbox_code_of(r->inbox, rc, "reading", &e);
+	sqlite3_finalize(st);
+	inbox_side_leave(r->side);
+	if (ok == -1)
+		return -1;
+	return say_end(r, cursor, ok == 1 ? e.text : "the file of its body is "
+	    "missing");
+}
+
+/* --- a connection ---------------------------------------------------------------- */
+
+static int
+answer(struct reader *r, const struct wire_msg *m)
+{
+	struct get g = GET(m->body);
+
+	switch (m->type) {
+	case WIRE_LIST:
+		return list(r, &g);
+	case WIRE_SHOW:
+		return show_one(r, &g);
+	case WIRE_HELLO:	/* to --read-only: nobody else has welcomed it */
+		buf_reset(&r->out);
+		put_u8(&r->out, 1);
+		put_str(&r->out, STR(""));
+		return say(r, WIRE_WELCOME, -1) == -1 ? -1 : send_all(r);
+	case WIRE_COUNTERS:
+		buf_reset(&r->out);
+		put_u64(&r->out, 0);
+		put_u8(&r->out, REFUSED_RESERVED);
+		put_str(&r->out, STR("not in this version"));
+		return say(r, WIRE_REFUSED, -1) == -1 ? -1 : send_all(r);
+	default:
+		return -1;
+	}
+}
+
+void
+reader_serve(struct inbox *inbox, struct wire *wire, struct log *log)
+{
+	struct reader r = { .inbox = inbox, .wire = wire, .log = log,
+	    .out = BUF(WIRE_MAX) };
+	struct pollfd p = { wire_fd(wire), POLLIN, 0 };
+	struct wire_msg m;
+	struct err e = { .code = ERR_NONE };
+	int got;
+
+	if ((r.side = inbox_side_new(inbox, true)) == NULL)
+		return;
+	for (;;) {
+		while ((got = wire_next(wire, &m, &e)) == 1) {
+			if (m.fd != -1)
+				close(m.fd);
+			if (answer(&r, &m) == -1)
+				goto out;
+		}
+		if (got == -1 || poll(&p, 1, -1) == -1
+		    || wire_receive(wire, &e) == -1)
+			break;
+	}
+out:
+	if (e.code == ERR_PROTOCOL)
+		log_say(log, LOG_WARN_, "an operator is out of order: %s", e.text);
+	inbox_side_free(r.side);
+	buf_free(&r.out);
+}
+
+/* --- the threads ------------------------------------------------------------------ */
+
+struct seat {
+	struct readers	*all;
+	struct wire	*wire;		/* NULL: free */
+	pthread_t	 thread;
+	bool		 used;		/* to be joined */
+};
+
+struct readers {
+	struct inbox	*inbox;
+	struct log	*log;
+	pthread_mutex_t	 lock;
+	struct seat	 seats[READERS_MOST];
+};
+
+static void *
+sit(void *arg)
+{
+	struct seat *s = arg;
+	struct wire *w = s->wire;
+
+	reader_serve(s->all->inbox, w, s->all->log);
+	pthread_mutex_lock(&s->all->lock);
+	s->wire = NULL;
+	pthread_mutex_unlock(&s->all->lock);
+	wire_free(w);
+	return NULL;
+}
+
+struct readers *
+readers_new(struct inbox *inbox, struct log *log)
+{
+	struct readers *r = calloc(1, sizeof(*r));
+
+	if (r != NULL) {
+		r->inbox = inbox;
+		r->log = log;
+		pthread_mutex_init(&r->lock, NULL);
+	}
+	return r;
+}
+
+bool
+readers_give(struct readers *r, struct wire *w)
+{
+	struct seat *s = NULL;
+	bool taken = false;
+	size_t i;
+
+	pthread_mutex_lock(&r->lock);
+	for (i = 0; i < READERS_MOST && s == NULL; i++)
+		if (r->seats[i].wire == NULL)
+			s = &r->seats[i];
+	if (s != NULL) {
+		if (s->used)
+			pthread_join(s->thread, NULL);	/* it is at its end */
+		s->all = r;
+		s->wire = w;
+		s->used = taken = pthread_create(&s->thread, NULL, sit, s) == 0;
+		if (!taken)
+			s->wire = NULL;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return taken;
+}
+
+void
+readers_stop(struct readers *r)
+{
+	size_t i;
+
+	if (r == NULL)
+		return;
+	pthread_mutex_lock(&r->lock);
+	for (i = 0; i < READERS_MOST; i++)
+		if (r->seats[i].wire != NULL)
+			shutdown(wire_fd(r->seats[i].wire), SHUT_RDWR);
+	pthread_mutex_unlock(&r->lock);
+	for (i = 0; i < READERS_MOST; i++)
+		if (r->seats[i].used)
+			pthread_join(r->seats[i].thread, NULL);
+	free(r);
+}

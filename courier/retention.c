@@ -1,0 +1,135 @@
+/* retention.c - see retention.h. */
+#include <string.h>
+#include <unistd.h>
+
+#include "bodies.h"
+#include "retention.h"
+
+/*
+ * ?1 now, ?2 rows.  An id whose event is still here is looked at again in an hour,
+ * so that the oldest are not looked at for ever.
+ */
+static const char forget[] =
+    "DELETE FROM seen WHERE (key, digest) IN (SELECT key, digest FROM seen"
+    " WHERE until <= ?1 ORDER BY until LIMIT ?2) AND (kind = 'bytes'"
+    " OR NOT EXISTS (SELECT 1 FROM events WHERE id = seen.event))";
+static const char look_again[] =
+    "UPDATE seen SET until = ?1 + 3600000 WHERE (key, digest) IN (SELECT key,"
+    " digest FROM seen WHERE until <= ?1 ORDER BY until LIMIT ?2)"
+    " AND kind <> 'bytes'";
+static const char oldest[] =
+    "SELECT n, id, received_at, size, typeof(body) = 'null' FROM events"
+    " ORDER BY n LIMIT ?1";
+static const char removal[] = "DELETE FROM events WHERE n <= ?1";
+
+static enum inbox_code
+run(struct inbox *b, const char *sql, int64_t one, int64_t two, struct err *e)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(inbox_db(b), sql, -1, &st, NULL);
+
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_int64(st, 1, one);
+		sqlite3_bind_int64(st, 2, two);
+		rc = sqlite3_step(st);
+		sqlite3_finalize(st);
+	}
+	return inbox_code_of(b, rc, "retention", e);
+}
+
+/* The bytes that should go. */
+static uint64_t
+excess(const struct inbox_limits *l, uint64_t used, uint64_t want)
+{
+	uint64_t spare = l->bytes / 8;
+
+	if (l->bytes == 0)
+		return 0;
+	if (spare < want)
+		spare = want < l->bytes ? want : l->bytes;
+	return used + spare > l->bytes ? used + spare - l->bytes : 0;
+}
+
+static enum inbox_code
+remove_rows(struct inbox *b, struct retention *r, int64_t now, unsigned rows,
+    uint64_t over, struct err *e)
+{
+	const struct inbox_limits *l = inbox_limits_of(b);
+	sqlite3_stmt *st = NULL;
+	int64_t last = 0, size, at;
+	uint64_t freed = 0;
+	bool aged, in_file;
+	int rc;
+
+	rc = sqlite3_prepare_v2(inbox_db(b), oldest, -1, &st, NULL);
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_int64(st, 1, rows);
+		while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+			at = sqlite3_column_int64(st, 2);
+			size = sqlite3_column_int64(st, 3);
+			in_file = sqlite3_column_int(st, 4);
+			aged = l->age > 0 && at <= now - l->age;
+			if (!aged && (freed >= over || at > now - l->keep))
+				break;
+			last = sqlite3_column_int64(st, 0);
+			freed += (uint64_t)size;
+			r->removed++;
+			if (in_file) {
+				memcpy(r->files[r->nfiles++],
+				    sqlite3_column_text(st, 1), EVENT_ID_LEN);
+				r->bytes += size;
+			}
+		}
+		sqlite3_finalize(st);
+		if (rc == SQLITE_ROW)
+			rc = SQLITE_DONE;
+	}
+	if (rc != SQLITE_DONE || r->removed == 0)
+		return inbox_code_of(b, rc, "retention", e);
+	return run(b, removal, last, 0, e);
+}
+
+enum inbox_code
+retention_run(struct inbox *b, struct retention *r, int64_t now, unsigned rows,
+    uint64_t want, struct err *e)
+{
+	const struct inbox_limits *l = inbox_limits_of(b);
+	struct inbox_room room;
+	enum inbox_code code;
+	uint64_t over;
+
+	memset(r, 0, sizeof(*r));
+	if (rows > RETENTION_MOST)
+		rows = RETENTION_MOST;
+	if ((code = inbox_room(b, &room, e)) != INBOX_OK)
+		return code;
+	over = excess(l, room.pages + room.files + room.wal, want);
+	if ((over > 0 || l->age > 0)
+	    && (code = remove_rows(b, r, now, rows, over, e)) != INBOX_OK)
+		return code;
+	if ((code = run(b, forget, now, rows, e)) != INBOX_OK
+	    || (code = run(b, look_again, now, rows, e)) != INBOX_OK
+	    || (code = inbox_room(b, &room, e)) != INBOX_OK)
+		return code;
+	r->used = room.pages + room.files - (uint64_t)r->bytes + room.wal;
+	r->more = r->removed == rows;
+	r->full = l->bytes > 0 && r->used > l->bytes && r->removed == 0;
+	return INBOX_OK;
+}
+
+void
+retention_committed(struct inbox *b, struct retention *r)
+{
+	struct err e;
+	size_t i;
+	int dir;
+
+	if (r->nfiles > 0 && (dir = bodies_dir(b, &e)) != -1) {
+		for (i = 0; i < r->nfiles; i++)
+			bodies_remove(dir, r->files[i]);
+		close(dir);
+	}
+	inbox_files_add(b, -r->bytes);
+	r->nfiles = 0;
+	r->bytes = 0;
+}
