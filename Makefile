@@ -38,7 +38,7 @@ ROAD	= frame handler link pool fcgi_main
 COURIER	= courier/main courier/door courier/batch courier/bodies \
 	  courier/inbox courier/retention courier/checkpoint courier/reader
 CLI	= cli/main cli/serve cli/rundir cli/probe cli/webserver cli/check \
-	  cli/providers cli/events cli/sample cli/send cli/sign
+	  cli/providers cli/events cli/sample cli/send cli/sign auth_sign
 
 obj	= $(addprefix $(BUILD)/obj/,$(addsuffix .o,$(1)))
 

@@ -133,8 +133,8 @@ courier_lost(struct courier *c, struct err *e)
 			    "the inbox cannot be read; what hooklatch-courier said "
 			    "stands above");
 	}
-	return err_set(e, ERR_AWAY, "the courier closed the connection; is it being "
-	    "stopped?");
+	return err_set(e, ERR_AWAY, "the courier closed the connection: it is being "
+	    "stopped, or you are neither root nor the user that it runs as");
 }
 
 /* The next message; a descriptor that comes along is the caller's. */

@@ -134,9 +134,9 @@ option_unknown(const struct command *c, const char *word, struct err *e)
 	near = conf_nearest(str_of(word + strspn(word, "-")), words);
 	if (near != NULL)
 		return err_set(e, ERR_USAGE,
-		    "%s has no option %s; did you mean --%s?", c->name, word, near);
+		    "there is no option %s; did you mean --%s?", word, near);
 	return err_set(e, ERR_USAGE,
-	    "%s has no option %s; \"hooklatch help %s\" lists them", c->name, word,
+	    "there is no option %s; \"hooklatch help %s\" lists them", word,
 	    c->name);
 }
 

@@ -91,8 +91,8 @@ put_row(struct buf *b, const struct provider *p)
 	struct buf by = BUF(1024);
 
 	put_algorithms(&by, p, ", ", false);
-	buf_printf(b, "%-24.*s %-28.*s %-32.*s ", STR_ARG(p->id), STR_ARG(p->name),
-	    (int)by.n, by.p);
+	buf_printf(b, "%-24.*s %-28.*s %-32.*s ", STR_ARG(p->id),
+	    STR_ARG(str_head(p->name, 28)), (int)by.n, by.p);
 	buf_free(&by);
 	put_needs(b, p, ", ", false);
 	buf_putc(b, '\n');

@@ -366,7 +366,7 @@ part_start(struct serve *s, enum part_name which, struct err *e)
 {
 	struct part *p = &s->parts[which];
 	char workers[16], prefix[RUNDIR_MAX + 4], nginx_conf[RUNDIR_MAX + 24];
-	char listen_pid[40];
+	char listen_pid[40], listen_fds[] = "LISTEN_FDS=1";
 	const char *argv[12];
 	struct environ env;
 	pid_t parent = getpid(), group;
@@ -405,7 +405,7 @@ part_start(struct serve *s, enum part_name which, struct err *e)
 			snprintf(listen_pid, sizeof(listen_pid), "LISTEN_PID=%ld",
 			    (long)getpid());
 			env.v[env.n++] = listen_pid;
-			env.v[env.n++] = (char[]){ "LISTEN_FDS=1" };
+			env.v[env.n++] = listen_fds;
 			env.v[env.n] = NULL;
 		}
 		execve(p->program, (char *const *)argv, env.v);
