@@ -631,7 +631,7 @@ net_is_v4(const struct cidr *c)
 {
 	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
 
-	return c->bits >= 96 && memcmp(c->addr, mapped, sizeof(mapped)) == 0;
+	return memcmp(c->addr, mapped, sizeof(mapped)) == 0;
 }
 
 #define NET_TEXT	(INET6_ADDRSTRLEN + 4)
@@ -1387,12 +1387,6 @@ conf_print(struct buf *b, const struct conf *c)
 /* --- comparing ------------------------------------------------------------------ */
 
 static bool
-text_equal(struct str a, struct str b)
-{
-	return (a.p == NULL) == (b.p == NULL) && str_eq(a, b);
-}
-
-static bool
 list_equal(const struct option *o, const void *a, const void *b)
 {
 	const void *pa, *pb;
@@ -1434,12 +1428,12 @@ level_equal(enum level level, const void *a, const void *b)
 				return false;
 			break;
 		case TEXT:
-			if (!text_equal(text_get(o, a), text_get(o, b)))
+			if (!str_eq(text_get(o, a), text_get(o, b)))
 				return false;
 			break;
 		case PROVIDER:
-			if (!text_equal(ha->provider, hb->provider) ||
-			    !text_equal(ha->own, hb->own))
+			if (!str_eq(ha->provider, hb->provider) ||
+			    !str_eq(ha->own, hb->own))
 				return false;
 			break;
 		case LIST:

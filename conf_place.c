@@ -151,7 +151,7 @@ int
 conf_settle(struct conf *c, const struct conf_place *at, struct buf *warn,
     struct err *e)
 {
-	struct str run;
+	struct str run, courier;
 
 	if (settle_inbox(c, at, warn, e) == -1)
 		return -1;
@@ -162,17 +162,18 @@ conf_settle(struct conf *c, const struct conf_place *at, struct buf *warn,
 		return 0;
 	run = first_directory(at->runtime_directory);
 	if (c->inbox_kind == INBOX_SQLITE)
-		c->courier = arena_printf(c->arena, "%.*s.sock",
+		courier = arena_printf(c->arena, "%.*s.sock",
 		    STR_ARG(c->inbox_path));
 	else
-		c->courier = arena_printf(c->arena, "%.*s/courier.sock",
+		courier = arena_printf(c->arena, "%.*s/courier.sock",
 		    STR_ARG(run.p != NULL ? run : STR("/run/hooklatch")));
-	if (c->courier.p == NULL)
+	if (courier.p == NULL)
 		return err_set(e, ERR_OS, "%.*s: no memory", STR_ARG(c->name));
-	if (c->courier.n > SOCKET_MAX)
+	if (courier.n > SOCKET_MAX)
 		return err_set(e, ERR_CONF, "%.*s: the path of the courier's "
 		    "socket is longer than a socket's may be (%d bytes): set "
 		    "\"courier\": \"unix:/PATH\"", STR_ARG(c->name), SOCKET_MAX);
+	c->courier = courier;
 	return 0;
 }
 
