@@ -31,6 +31,7 @@ struct verdict {
 	struct str	 secret;	/* the name of the secret that matched */
 	int64_t		 signed_at;	/* ms; 0: the scheme has no time */
 	int		 alternative;	/* of the provider's signatures, or -1 */
+	int		 group;		/* of the signatures in one header */
 	bool		 signed_bytes;	/* something was signed: auth_digest() */
 };
 
@@ -70,17 +71,24 @@ bool		auth_event(const struct route *, struct request *q,
 /*
  * Where the request holds the secret itself (a static header, a query field, a
  * Basic password): the same headers and target with the value replaced by the
- * name of the secret that matched (promise 3).  headers is JSON as in event.h.
+ * name of the secret that it is, or by "hidden" when it is none of ours
+ * (promise 3).  So is Authorization where the provider's file does not name it.
+ * headers is JSON as in event.h.
  */
-struct str	auth_stored_headers(const struct route *, const struct request *,
-		    const struct verdict *);
-struct str	auth_stored_target(const struct route *, const struct request *,
-		    const struct verdict *);
+struct str	auth_stored_headers(const struct route *, struct request *q);
+struct str	auth_stored_target(const struct route *, struct request *q);
 
-/* The keys of one alternative of a provider, from texts of secrets. */
+/*
+ * The keys of one alternative of a provider, from texts of secrets.  A text that
+ * is not written as this alternative wants it is left out; NULL and a sentence
+ * about the last of them when none is.
+ */
 struct key	*auth_keys(const struct provider *, size_t alternative,
 		    const struct str *names, const struct str *texts, size_t n,
 		    const struct str params[PARAM_COUNT], struct err *);
 void		 auth_keys_free(struct key *);
+
+/* The first secret's bytes, for a handshake that answers with them; or none. */
+struct str	auth_first_key(const struct route *);
 
 #endif

@@ -190,6 +190,13 @@ struct provider		*provider_read(struct str text, struct str id,
 			    const char *name, struct err *);
 void			 provider_free(struct provider *);	/* takes NULL */
 
+/*
+ * Are all values of the request in that template covered by the signature?  Where
+ * nothing is signed they are as good as the rest.
+ */
+bool			 signature_covers(const struct signature *,
+			    const struct template *);
+
 /* The texts compiled into the program, by id; STR_NONE when there is none. */
 struct str		 provider_text(struct str id);
 size_t			 provider_text_count(void);

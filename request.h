@@ -57,6 +57,7 @@ struct request {
 	size_t		 nfields;
 	int		 query_state;	/* 0: not yet, 1: parsed, -1: cannot be */
 	int		 form_state;
+	bool		 has_files;	/* of a multipart body: not in fields */
 	int		 json_state;
 	struct json_limits json;	/* a route's; request_init(): the default */
 };

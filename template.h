@@ -72,6 +72,9 @@ struct vocabulary {
 int		 template_read(struct template *, struct str text,
 		    const struct vocabulary *, struct arena *, struct err *);
 
+/* One of the language's own names, which a form may not capture. */
+bool		 template_is_word(struct str name);
+
 /* What a template sees while it is expanded. */
 struct scope {
 	struct request	*q;

@@ -1,0 +1,231 @@
+/*
+ * provider_examples.c - the "examples" of a provider's file.  See provider.h.
+ *
+ * The road does not need them, so a worker neither reads nor keeps them.
+ */
+#include <string.h>
+
+#include "base/codec.h"
+#include "base/json.h"
+#include "provider.h"
+
+struct reader {
+	struct json_doc	*doc;
+	struct arena	*a;
+	struct err	*e;
+};
+
+static int
+text(struct reader *r, const struct json_object *v, struct str *out)
+{
+	if (json_kind(v) == JSON_NUMBER)
+		*out = arena_str(r->a, json_source(r->doc, v));
+	else if (json_kind(v) == JSON_STRING)
+		*out = arena_str(r->a, json_text(v));
+	else
+		return json_err(r->doc, v, r->e, "in an example: a text is wanted");
+	return out->p != NULL ? 0 :
+	    json_err(r->doc, v, r->e, "the examples are too large");
+}
+
+static int
+headers(struct reader *r, const struct json_object *v, struct example *x)
+{
+	bool list = json_kind(v) == JSON_ARRAY;
+	size_t n = json_count(v);
+
+	x->headers = arena_alloc(r->a, (n + 1) * sizeof(*x->headers));
+	if (x->headers == NULL || (!list && json_kind(v) != JSON_OBJECT))
+		return json_err(r->doc, v, r->e, "\"headers\" is an object, or a "
+		    "list of [name, value]");
+	for (size_t i = 0; i < n; i++) {
+		struct header *h = &x->headers[x->nheaders++];
+		const struct json_object *o;
+		struct str name;
+
+		if (list) {
+			o = json_at(v, i);
+			if (json_kind(o) != JSON_ARRAY || json_count(o) != 2)
+				return json_err(r->doc, o, r->e,
+				    "a header is [name, value]");
+			if (text(r, json_at(o, 0), &h->name) != 0 ||
+			    text(r, json_at(o, 1), &h->value) != 0)
+				return -1;
+			continue;
+		}
+		o = json_nth(v, i, &name);
+		h->name = arena_str(r->a, name);
+		if (text(r, o, &h->value) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+body_bytes(struct reader *r, const struct json_object *v, struct str *out)
+{
+	struct str coded = json_text(v);
+	char *p = arena_bytes(r->a, BASE64_ROOM(coded.n));
+	size_t n;
+
+	if (p == NULL || !base64_decode(coded, p, BASE64_ROOM(coded.n), &n))
+		return json_err(r->doc, v, r->e, "\"body_base64\" is not base64");
+	*out = (struct str){ p, n };
+	return 0;
+}
+
+static int
+expectation(struct reader *r, const struct json_object *v, enum expect *out)
+{
+	static const struct {
+		const char *name;
+		enum expect expect;
+	} words[] = {
+		{ "genuine", EXPECT_GENUINE }, { "forged", EXPECT_FORGED },
+		{ "absent", EXPECT_ABSENT }, { "stale", EXPECT_STALE },
+		{ "doubled", EXPECT_DOUBLED }, { "answer", EXPECT_ANSWER },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (json_kind(v) == JSON_STRING &&
+		    str_eq(json_text(v), str_of(words[i].name))) {
+			*out = words[i].expect;
+			return 0;
+		}
+	return json_err(r->doc, v, r->e, "\"expect\" is genuine, forged, absent, "
+	    "stale, doubled or answer");
+}
+
+static int
+answer(struct reader *r, const struct json_object *v, struct example *x)
+{
+	const struct json_object *o;
+
+	if ((o = json_member(v, "status")) != NULL)
+		x->status = (int)json_int(o);
+	if ((o = json_member(v, "type")) != NULL && text(r, o, &x->type) != 0)
+		return -1;
+	if ((o = json_member(v, "body")) != NULL && text(r, o, &x->answer) != 0)
+		return -1;
+	return 0;
+}
+
+static int
+secrets(struct reader *r, const struct json_object *v, struct example *x)
+{
+	bool list = json_kind(v) == JSON_ARRAY;
+	size_t n = list ? json_count(v) : 1;
+
+	x->secrets = arena_alloc(r->a, n * sizeof(*x->secrets) + 1);
+	if (x->secrets == NULL)
+		return json_err(r->doc, v, r->e, "the examples are too large");
+	for (size_t i = 0; i < n; i++)
+		if (text(r, list ? json_at(v, i) : v,
+		    &x->secrets[x->nsecrets++]) != 0)
+			return -1;
+	return 0;
+}
+
+static struct str
+target_of(struct arena *a, struct str url)
+{
+	const char *scheme = url.n > 3 ? memmem(url.p, url.n, "://", 3) : NULL;
+	struct str rest = url;
+
+	if (scheme != NULL) {
+		rest = str_skip(url, (size_t)(scheme - url.p) + 3);
+		while (rest.n > 0 && rest.p[0] != '/' && rest.p[0] != '?')
+			rest = str_skip(rest, 1);
+	}
+	if (rest.n == 0 || rest.p[0] != '/')
+		return arena_printf(a, "/%.*s", STR_ARG(rest));
+	return rest;
+}
+
+static int
+one(struct reader *r, const struct json_object *o, struct example *x)
+{
+	*x = (struct example){ .method = STR("POST"), .body = STR(""),
+	    .url = STR("https://example.com/hook"), .clock = 1700000000000 };
+	if (json_kind(o) != JSON_OBJECT)
+		return json_err(r->doc, o, r->e, "an example is an object");
+	for (size_t i = 0; i < json_count(o); i++) {
+		struct str name;
+		const struct json_object *v = json_nth(o, i, &name);
+		int rc = 0;
+
+		if (str_eq(name, STR("says")))
+			rc = text(r, v, &x->says);
+		else if (str_eq(name, STR("source")))
+			rc = text(r, v, &x->source);
+		else if (str_eq(name, STR("secret")) || str_eq(name, STR("secrets")))
+			rc = secrets(r, v, x);
+		else if (str_eq(name, STR("clock")))
+			x->clock = json_int(v) * 1000;
+		else if (str_eq(name, STR("method")))
+			rc = text(r, v, &x->method);
+		else if (str_eq(name, STR("url")))
+			rc = text(r, v, &x->url);
+		else if (str_eq(name, STR("headers")))
+			rc = headers(r, v, x);
+		else if (str_eq(name, STR("body")))
+			rc = text(r, v, &x->body);
+		else if (str_eq(name, STR("body_base64")))
+			rc = body_bytes(r, v, &x->body);
+		else if (str_eq(name, STR("expect")))
+			rc = expectation(r, v, &x->expect);
+		else if (str_eq(name, STR("id")))
+			rc = text(r, v, &x->event_id);
+		else if (str_eq(name, STR("type")))
+			rc = text(r, v, &x->event_type);
+		else if (str_eq(name, STR("answer")))
+			rc = answer(r, v, x);
+		else if (str_eq(name, STR("handshake")))
+			x->open = str_eq(json_text(v), STR("open"));
+		else if (str_eq(name, STR("private_key")))
+			rc = text(r, v, &x->private_key);
+		else {
+			unsigned p = 0;
+
+			while (p < PARAM_COUNT &&
+			    !str_eq(name, str_of(hook_param_names[p])))
+				p++;
+			if (p == PARAM_COUNT)
+				return json_err(r->doc, v, r->e, "unknown word "
+				    "\"%.*s\" in an example", STR_ARG(name));
+			rc = text(r, v, &x->params[p]);
+		}
+		if (rc != 0)
+			return -1;
+	}
+	x->target = target_of(r->a, x->url);
+	if (x->params[PARAM_URL].p == NULL)
+		x->params[PARAM_URL] = x->url;
+	if (x->says.n == 0 || x->source.n == 0 ||
+	    json_member(o, "expect") == NULL)
+		return json_err(r->doc, o, r->e, "an example says what it is: "
+		    "\"says\", \"source\" and \"expect\"");
+	return 0;
+}
+
+int
+provider_examples(struct str source, const char *name, struct arena *a,
+    struct example **out, size_t *n, struct err *e)
+{
+	struct reader r = { .doc = json_read(source, name, e), .a = a, .e = e };
+	const struct json_object *list;
+	int rc = 0;
+
+	*out = NULL;
+	*n = 0;
+	if (r.doc == NULL)
+		return -1;
+	list = json_member(json_root(r.doc), "examples");
+	*out = arena_alloc(a, (json_count(list) + 1) * sizeof(**out));
+	if (*out == NULL)
+		rc = err_set(e, ERR_DATA, "%s: the examples are too large", name);
+	for (size_t i = 0; rc == 0 && list != NULL && i < json_count(list); i++)
+		rc = one(&r, json_at(list, i), &(*out)[(*n)++]);
+	json_close(r.doc);
+	return rc;
+}
