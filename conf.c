@@ -1099,6 +1099,7 @@ static int
 hooks_take(struct reader *r, const struct json_object *hooks)
 {
 	size_t i, n = json_count(hooks);
+	struct json_where where = { 0 };
 	struct conf *c = r->c;
 
 	c->hooks = arena_alloc(c->arena, (n + 1) * sizeof(*c->hooks));
@@ -1107,7 +1108,6 @@ hooks_take(struct reader *r, const struct json_object *hooks)
 	for (i = 0; i < n; i++) {
 		struct hook *h = &c->hooks[i];
 		const struct json_object *v;
-		struct err where;
 		const char *wrong;
 		struct str path;
 
@@ -1120,9 +1120,9 @@ hooks_take(struct reader *r, const struct json_object *hooks)
 			    "object, not %s", quoted(path).p,
 			    instead(r, NULL, v).p);
 		level_preset(HOOK, h);
-		json_err(r->doc, v, &where, "%s", "");
-		h->where = arena_str(c->arena, str_head(str_of(where.text),
-		    strlen(where.text) - strlen(": ")));
+		json_where(r->doc, v, &where);
+		h->where = arena_printf(c->arena, "%.*s:%zu:%zu",
+		    STR_ARG(c->name), where.line, where.column);
 		h->path = arena_str(c->arena, path);
 		if (h->where.p == NULL || h->path.p == NULL)
 			return no_room(r);

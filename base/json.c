@@ -744,24 +744,33 @@ place_of(const struct json_object *o)
 	return json_object_get_userdata((struct json_object *)o);
 }
 
-/* "name:line:column: sentence".  Columns count characters, as editors do. */
+/* On to a byte of the text.  Columns count characters, as editors do. */
+static void
+where_move(struct json_where *w, struct str text, size_t to)
+{
+	if (w->line == 0 || w->at > to)
+		*w = (struct json_where){ .line = 1, .column = 1 };
+	for (; w->at < to && w->at < text.n; w->at++) {
+		if (text.p[w->at] == '\n') {
+			w->line++;
+			w->column = 1;
+		} else if (((unsigned char)text.p[w->at] & 0xc0) != 0x80) {
+			w->column++;
+		}
+	}
+}
+
+/* "name:line:column: sentence". */
 static int __attribute__((format(printf, 5, 0)))
 error_at(struct err *e, const char *name, struct str text, size_t at,
     const char *fmt, va_list ap)
 {
+	struct json_where w = { 0 };
 	char sentence[400];
-	size_t line = 1, column = 1, i;
 
-	for (i = 0; i < at && i < text.n; i++) {
-		if (text.p[i] == '\n') {
-			line++;
-			column = 1;
-		} else if (((unsigned char)text.p[i] & 0xc0) != 0x80) {
-			column++;
-		}
-	}
+	where_move(&w, text, at);
 	vsnprintf(sentence, sizeof(sentence), fmt, ap);
-	return err_set(e, ERR_CONF, "%s:%zu:%zu: %s", name, line, column,
+	return err_set(e, ERR_CONF, "%s:%zu:%zu: %s", name, w.line, w.column,
 	    sentence);
 }
 
@@ -1182,6 +1191,13 @@ json_source(const struct json_doc *d, const struct json_object *o)
 		return STR_NONE;
 	place = place_of(o);
 	return str_skip(str_head(d->text, place->end), place->begin);
+}
+
+void
+json_where(const struct json_doc *d, const struct json_object *o,
+    struct json_where *w)
+{
+	where_move(w, d->text, o == NULL ? 0 : place_of(o)->name);
 }
 
 int

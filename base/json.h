@@ -92,6 +92,19 @@ const struct json_object *json_nth(const struct json_object *, size_t i,
 struct str	json_source(const struct json_doc *, const struct json_object *);
 
 /*
+ * Where a value stands (or its name, when it is a member).  *w begins as { 0 }
+ * and is carried from one call to the next: walking on costs only what lies
+ * between, for those who ask about each of many.
+ */
+struct json_where {
+	size_t		 at;
+	size_t		 line;
+	size_t		 column;
+};
+void	json_where(const struct json_doc *, const struct json_object *,
+	    struct json_where *);
+
+/*
  * An error at a value (or at its name, when the value is a member's):
  * "hooklatch.json:12:7: ...".  Always -1.
  */
