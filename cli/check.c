@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -62,7 +63,9 @@ put_covers(struct buf *b, unsigned covers)
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)
-		if ((covers & t[i].bit) != 0)
+		/* The fields are in the body. */
+		if ((covers & t[i].bit) != 0 && !(t[i].bit == COVERS_FIELDS &&
+		    (covers & COVERS_BODY) != 0))
 			buf_printf(b, "%s%s", n++ > 0 ? " + " : "", t[i].name);
 	if (n == 0)
 		buf_put(b, STR("nothing of the request"));
@@ -128,7 +131,8 @@ put_hook(struct buf *b, const struct route *r)
 		if (h->params[i].p != NULL)
 			buf_printf(b, ", %s", hook_param_names[i]);
 	if (h->nfrom > 0)
-		buf_printf(b, ", from %zu networks", h->nfrom);
+		buf_printf(b, ", from %zu network%s", h->nfrom,
+		    h->nfrom == 1 ? "" : "s");
 	if (h->client_cert.n > 0)
 		buf_put(b, STR(", client certificate"));
 	if (h->pass.n > 0)
@@ -361,7 +365,7 @@ check_nginx(struct report *r, const char *file, uint64_t most, bool certs)
 {
 	struct buf dump = BUF(DUMP_MAX), words = BUF(64 * 1024);
 	struct finding found[FINDINGS_MAX];
-	char program[512], full[2048];
+	char program[512], full[PATH_MAX];
 	char *argv[] = { program, (char[]){ "-T" }, (char[]){ "-c" }, full, NULL };
 	size_t n, locations = 0;
 	struct str line, rest;
@@ -384,8 +388,9 @@ check_nginx(struct report *r, const char *file, uint64_t most, bool certs)
 		rest = buf_str(&words);
 		while (rest.p != NULL) {
 			line = str_cut(&rest, '\n');
-			report_say(r, str_starts(line, STR("nginx: [emerg]")), "nginx -T",
-			    line);
+			if (memmem(line.p, line.n, "[emerg]", 7) != NULL ||
+			    memmem(line.p, line.n, "[alert]", 7) != NULL)
+				report_say(r, true, "nginx -T", line);
 		}
 		r->wrong = true;
 		goto out;

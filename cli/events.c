@@ -566,8 +566,13 @@ events_show(struct courier *c, const struct events_options *o, const char *id,
 
 	put_u64(&b, ++c->ticket);
 	put_str(&b, str_of(id));
-	if (courier_say(c, WIRE_SHOW, &b, e) == -1 || rows_take(c, &p, e) == -1)
+	if (courier_say(c, WIRE_SHOW, &b, e) == -1)
 		return -1;
+	if (rows_take(c, &p, e) == -1) {
+		if (e->code == ERR_TEMP)	/* its words about this one event */
+			e->code = ERR_NOINPUT;
+		return -1;
+	}
 	if (p.rows == 0)
 		return err_set(e, ERR_NOINPUT, "there is no event %.100s; \"hooklatch "
 		    "events list\" shows the ids", id);

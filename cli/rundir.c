@@ -137,6 +137,21 @@ rundir_write(const struct rundir *d, const char *name, struct str bytes,
 	return 0;
 }
 
+void
+rundir_clean(const struct rundir *d)
+{
+	static const char *const names[] = { "environment.json", "nginx.conf",
+		"nginx.pid", STATE, "nginx-client_body", "nginx-fastcgi",
+		"nginx-proxy", "nginx-uwsgi", "nginx-scgi" };
+	char path[RUNDIR_MAX + 64];
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (rundir_file(d, names[i], path, sizeof(path), &e) == 0 &&
+		    unlink(path) == -1)
+			rmdir(path);	/* only when it is empty */
+}
+
 /* --- what was started ---------------------------------------------------------- */
 
 static void
@@ -177,6 +192,7 @@ process_look(pid_t pid, uint64_t *born, pid_t *group, char name[16])
 	char path[40], text[1024];
 	char *open_at, *close_at;
 	unsigned long long start;
+	char state;
 	ssize_t n;
 	long g;
 	int fd;
@@ -193,8 +209,10 @@ process_look(pid_t pid, uint64_t *born, pid_t *group, char name[16])
 	if ((open_at = strchr(text, '(')) == NULL ||
 	    (close_at = strrchr(text, ')')) == NULL)
 		return false;
-	if (sscanf(close_at + 1, " %*c %*d %ld %*d %*d %*d %*u %*u %*u %*u %*u "
-	    "%*u %*u %*d %*d %*d %*d %*d %*d %llu", &g, &start) != 2)
+	if (sscanf(close_at + 1, " %c %*d %ld %*d %*d %*d %*u %*u %*u %*u %*u "
+	    "%*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &g, &start) != 3)
+		return false;
+	if (state == 'Z' || state == 'X')	/* dead, only not yet reaped */
 		return false;
 	*close_at = '\0';
 	snprintf(name, 16, "%.15s", open_at + 1);

@@ -35,6 +35,9 @@ struct crew {
  */
 int	rundir_open(struct rundir *, unsigned port, struct err *);
 
+/* Removes what serve and nginx wrote; the directory and its lock stay. */
+void	rundir_clean(const struct rundir *);
+
 /* "name" in it, as text of at most size. */
 int	rundir_file(const struct rundir *, const char *name, char *path,
 	    size_t size, struct err *);
@@ -48,7 +51,7 @@ int	rundir_remember(const struct rundir *, const struct crew *, size_t n,
 /* Ends what stands in the file and still runs; says so in the log. */
 void	rundir_end_leftovers(const struct rundir *, struct log *);
 
-/* Start, process group and name of a process; false when there is none. */
+/* Start, process group and name of a process; false when there is none alive. */
 bool	process_look(pid_t, uint64_t *born, pid_t *group, char name[16]);
 
 #endif

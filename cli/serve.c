@@ -963,8 +963,10 @@ serve_run(const struct command *c, int argc, char **argv, struct err *e)
 		*e = failed;
 		rc = -1;
 	}
-	if (s.listener != -1)
+	if (s.listener != -1) {
 		unlink(s.socket);
+		rundir_clean(&s.dir);
+	}
 	buf_free(&s.nginx_line);
 	conf_free(s.conf);
 	return rc;
