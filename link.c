@@ -101,12 +101,18 @@ static int
 put(struct link *l, enum wire_type type, uint64_t ticket,
     const struct event *event)
 {
+	struct event e;
+
 	if (l->wire == NULL)
 		return -1;
 	buf_reset(&l->out);
 	put_u64(&l->out, ticket);
-	if (event != NULL)
-		put_event(&l->out, event);
+	if (event != NULL) {
+		e = *event;
+		if (e.body_fd != -1)
+			e.body = STR_NONE;	/* it rides along */
+		put_event(&l->out, &e);
+	}
 	if (!buf_ok(&l->out))
 		return -1;
 	return wire_send(l->wire, type, buf_str(&l->out),
