@@ -161,7 +161,12 @@ file() {
 }
 
 events() {
-	hooklatch events list --config "$CONF" --json --limit 0 "$@"
+	hooklatch events list --config "$CONF" --json --limit 0 "$@" || :
+}
+
+# show ID ARGUMENT...: by our id
+show() {
+	hooklatch events show --config "$CONF" "$@" || :
 }
 
 # stored ID: the line of the event that came under the provider's id
@@ -519,9 +524,7 @@ bodies() {
 	new_id
 	req POST /hooks/open -H 'Content-Type: application/octet-stream' --data-binary "@$T/bytes"
 	status "a hook without authentication takes any bytes" 200
-	hooklatch events list --config "$CONF" --json --limit 0 | grep -F '"hook":"/hooks/open"' |
-	    member id | head -n 1 >"$T/open-id"
-	hooklatch events show "$(cat "$T/open-id")" --config "$CONF" --body >"$T/shown"
+	show "$(events | grep -F '"hook":"/hooks/open"' | member id | head -n 1)" --body >"$T/shown"
 	check "and they are read back byte for byte" cmp -s "$T/bytes" "$T/shown"
 }
 
@@ -546,7 +549,7 @@ headers() {
 	push /hooks/github "$small" -H 'Proxy: http://evil.example' -H 'X-Odd: a  b "c" \ d' \
 	    -H 'HOOKLATCH-HOOK: /hooks/open' -H 'HOOKLATCH_TLS_VERIFY: SUCCESS'
 	status "headers that want to be parameters change nothing" 200
-	hooklatch events show "$(stored "$ID" | member id)" --config "$CONF" --json >"$T/shown"
+	show "$(stored "$ID" | member id)" --json >"$T/shown"
 	is "Proxy does not arrive" "" "$(grep -F evil.example "$T/shown" || :)"
 	check "the stored headers are those that came" grep -qF 'x-github-delivery' "$T/shown"
 	check "their values too" grep -qF 'a  b \"c\" \\ d' "$T/shown"
@@ -783,14 +786,17 @@ push_slow() {
 
 # Everything that was answered 200 is there, byte for byte, running or not.
 read_back() {
-	local n=0 missing=0 line id ours
+	local n=0 missing=0 sent id ours found
 	events >"$T/list"
-	for line in "$T"/sent/*; do
-		id=${line##*/}
+	for sent in "$T"/sent/*; do
+		id=${sent##*/}
 		n=$((n + 1))
-		ours=$(grep -F "\"event_id\":\"$id\"" "$T/list" | member id | head -n 1)
-		if [ -z "$ours" ] || ! hooklatch events show "$ours" --config "$CONF" --body |
-		    cmp -s - "$line"; then
+		found=no
+		# An id that was claimed with other bytes has several events.
+		for ours in $(grep -F "\"event_id\":\"$id\"" "$T/list" | member id); do
+			! show "$ours" --body | cmp -s - "$sent" || found=yes
+		done
+		if [ "$found" = no ]; then
 			missing=$((missing + 1))
 			echo "missing or changed: $id ($1)"
 		fi
@@ -803,7 +809,7 @@ arguments() {
 	local name pid
 	for name in "${!PID[@]}"; do
 		for pid in ${PID[$name]} $(descendants "${PID[$name]}"); do
-			tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null || :
+			{ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null || :
 			echo
 		done
 	done

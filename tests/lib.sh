@@ -174,7 +174,8 @@ interrupted() {
 	local status=$?
 	trap - EXIT ERR
 	clean_up
-	echo "${0##*/}: ended early" >&2
+	echo "${0##*/} ended early; that counts as a failure"
+	echo "${STAGE:-${0##*/}}: $PASSED passed, $((FAILED + 1)) failed"
 	[ "$status" -ne 0 ] || status=1
 	exit "$status"
 }
