@@ -79,6 +79,8 @@ env_get(char *const *envp, struct str name)
 static int
 take_params(struct request *q, char *const *envp)
 {
+	struct str length;
+
 	for (size_t i = 0; i < NPARAMS; i++) {
 		struct str *into = (struct str *)((char *)q + params[i].into);
 		struct str value = env_get(envp, params[i].name);
@@ -89,8 +91,11 @@ take_params(struct request *q, char *const *envp)
 		if (into->p == NULL)
 			return -1;
 	}
-	q->has_length = str_to_u64(env_get(envp, STR("CONTENT_LENGTH")),
-	    &q->length);
+	/* None, or an empty one, is no length; what is no number is no request. */
+	length = env_get(envp, STR("CONTENT_LENGTH"));
+	q->has_length = str_to_u64(length, &q->length);
+	if (length.n > 0 && !q->has_length)
+		q->fault = REQUEST_BAD;
 	return 0;
 }
 
