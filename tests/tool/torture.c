@@ -860,25 +860,34 @@ dial_port(const char *port)
 	return fd;
 }
 
-/* The status, or -1; the connection is left open in *fd. */
+/*
+ * Head and body apart, with a pause: so nginx finds the whole body in one buffer of
+ * its own, and sends it in one record.
+ */
 static int
-post(const char *port, const struct forgery *f, const void *body, size_t n,
-    int *fd)
+post(const char *port, const struct forgery *f, const void *body, size_t n)
 {
-	struct pollfd p = { .events = POLLIN };
+	char head[512];
+	int fd = dial_port(port), len;
+
+	len = snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: localhost\r\n"
+	    "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", f->uri, f->type, n);
+	say(fd, head, (size_t)len);
+	poll(NULL, 0, 100);
+	say(fd, body, n);
+	return fd;
+}
+
+/* The answer's status, or -1. */
+static int
+answer_of(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	char text[4096];
 	ssize_t got;
-	int len;
 
-	*fd = p.fd = dial_port(port);
-	len = snprintf(text, sizeof(text), "POST %s HTTP/1.1\r\nHost: localhost\r\n"
-	    "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", f->uri, f->type, n);
-	say(*fd, text, (size_t)len);
-	say(*fd, body, n);
-	if (poll(&p, 1, 5000) != 1)
-		return -1;
-	got = recv(*fd, text, sizeof(text) - 1, 0);
-	if (got < 13)
+	if (poll(&p, 1, 5000) != 1 ||
+	    (got = recv(fd, text, sizeof(text) - 1, 0)) < 13)
 		return -1;
 	text[got] = '\0';
 	return atoi(text + 9);
@@ -899,11 +908,7 @@ measure(int listener, const char *port, const struct forgery *f, size_t n)
 
 	memset(body, 'x', n);
 	memcpy(body, "MARKER", 6);
-	front = dial_port(port);
-	r = snprintf(got, sizeof(got), "POST %s HTTP/1.1\r\nHost: localhost\r\n"
-	    "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", f->uri, f->type, n);
-	say(front, got, (size_t)r);
-	say(front, body, n);
+	front = post(port, f, body, n);
 	if ((fd = accept(listener, NULL, NULL)) == -1)
 		fail("accept");
 	while (at == NULL && have < sizeof(got)) {
@@ -943,12 +948,14 @@ through_nginx(const char *measuring, const char *bare, const char *ours,
 		int status;
 
 		forge(body, sizeof(body), first);
-		status = post(bare, f, body, sizeof(body), &fd);
+		fd = post(bare, f, body, sizeof(body));
+		status = answer_of(fd);
 		poll(NULL, 0, 300);
 		close(fd);
 		CHECKF(status == f->status, "nginx and the bare pool answer %d (%d)",
 		    f->status, status);
-		status = post(ours, f, body, sizeof(body), &fd);
+		fd = post(ours, f, body, sizeof(body));
+		status = answer_of(fd);
 		poll(NULL, 0, 300);
 		close(fd);
 		CHECKF(status == f->status, "nginx and the pool answer %d (%d)",

@@ -107,10 +107,9 @@ decide(struct request *q, FCGX_Stream *in)
 		q->fault = REQUEST_TOO_LARGE;
 		d = judge(q);
 	}
-	if (d.action == ACT_ANSWER && d.answer.status != 400 &&
-	    d.verdict.code != VERDICT_FORGED)
-		return d;
-	if (d.verdict.code == VERDICT_ABSENT)
+	if (d.action == ACT_ANSWER && (d.answer.status == 403 ||
+	    d.answer.status == 404 || d.answer.status == 405 ||
+	    d.answer.status == 413 || d.verdict.code == VERDICT_ABSENT))
 		return d;
 	read_body(q, in, room, FIRST_LOOK);
 	d = judge(q);

@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# tests/torture.sh - FastCGI as no web server sends it (tests/tool/torture.c):
+# to the pool, and to a pool without the frame, where each attack must succeed.
+# The forgery goes through a real nginx too.
+
+. "$(dirname "$0")/lib.sh"
+. tests/fronts.sh
+
+STAGE=torture
+check "the pool is there" cp "$BUILD/hooklatch.fcgi" "$T/bin/"
+make -s BUILD="$BUILD" ${SAN:+SAN=1} "$BUILD/tests/torture" "$BUILD/tests/unframed"
+cp "$BUILD/tests/torture" "$BUILD/tests/unframed" "$T/bin/"
+
+conf_write <<END
+{
+	"inbox": "none",
+	"log": "stderr",
+	"hooks": {
+		"/hooks/signed": { "provider": "github", "secret": "plain:s3cret" },
+		"/hooks/open": { "auth": "none" },
+		"/hooks/json": { "auth": "none" },
+		"/hooks/small": { "auth": "none", "body": 4096 },
+		"/hooks/inside": { "auth": "none", "from": "10.6.6.6" }
+	}
+}
+END
+
+workers() {
+	descendants "${PID[handler]}" | sort | tr '\n' ' '
+}
+
+# How many files the workers have open.
+open_files() {
+	local pid
+	for pid in $(workers); do
+		ls "/proc/$pid/fd"
+	done | wc -l
+}
+
+bare_start() {
+	dir "$T/run"
+	rm -f "$T/run/bare.sock"
+	start bare "$T/bin/unframed" "$T/hooklatch.json" "$T/run/bare.sock" 2 \
+	    "$T/log/bare-answers"
+	within 10 test -S "$T/run/bare.sock"
+}
+
+# judged COMMAND...: its counts become ours
+judged() {
+	local line
+	"$@" >"$T/out" 2>&1 || :
+	grep -v ' passed, ' "$T/out" || :
+	line=$(grep -oE '[0-9]+ passed, [0-9]+ failed$' "$T/out") || {
+		broken "$* came to its end"
+		return 0
+	}
+	read -r passed _ failed _ <<<"$line"
+	PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed))
+}
+
+# --- by hand, over the socket ---------------------------------------------------
+
+check "the bare pool starts" bare_start
+judged "$T/bin/torture" bare "$T/run/bare.sock"
+check "a management record ends a bare worker" \
+    grep -q '^worker ended by signal' "$T/log/bare-answers"
+# What the records broke there stays there.
+stop bare || :
+sed -i '/stack smashing/d' "$T/log/bare"
+
+check "the pool starts" pool_start
+before=$(workers)
+files=$(open_files)
+judged "$T/bin/torture" guarded "$T/run/fcgi.sock"
+is "no worker died of it" "$before" "$(workers)"
+check "no file stayed open" within 5 eval '[ "$(open_files)" -le "$files" ]'
+
+# --- the forgery, through nginx with kept connections ----------------------------
+
+front_ports
+measure=$PORT
+free_port
+bare=$PORT
+free_port
+ours=$PORT
+mkdir -p "$T/nginx"
+{
+	! as_root || echo "user $WEB_USER;"
+	cat <<-END
+		error_log stderr;
+		pid $T/nginx/pid;
+		daemon off;
+		worker_processes 1;
+		events { }
+		http {
+			access_log off;
+			client_body_temp_path $T/nginx/body;
+			fastcgi_temp_path $T/nginx/fastcgi;
+			proxy_temp_path $T/nginx/proxy;
+			uwsgi_temp_path $T/nginx/uwsgi;
+			scgi_temp_path $T/nginx/scgi;
+			upstream measure { server unix:$T/run/measure.sock; keepalive 4; }
+			upstream bare { server unix:$T/run/bare.sock; keepalive 4; }
+			upstream ours { server unix:$T/run/fcgi.sock; keepalive 4; }
+	END
+	for name in measure bare ours; do
+		cat <<-END
+			server {
+				listen 127.0.0.1:${!name};
+				include $T/nginx/hooklatch-params.conf;
+				location / { fastcgi_pass $name; }
+			}
+		END
+	done
+	echo "}"
+} >"$T/nginx/nginx.conf"
+sed '/^fastcgi_pass/d' nginx/hooklatch-params.conf >"$T/nginx/hooklatch-params.conf"
+
+: >"$T/log/bare-answers"
+check "the bare pool starts again" bare_start
+start web nginx -e stderr -c "$T/nginx/nginx.conf"
+check "nginx listens" within 10 listening "$ours"
+: >"$T/log/handler"
+judged "$T/bin/torture" nginx "$measure" "$bare" "$ours" "$T/run/measure.sock"
+forged=$(grep -c '^200 POST /hooks/inside 10.6.6.6$' "$T/log/bare-answers") || :
+is "through nginx the bare pool runs all four forged requests" 4 "$forged"
+is "through nginx the pool runs none" 0 \
+    "$(grep -c '/hooks/inside' "$T/log/handler" || :)"
+is "through nginx the pool answers four requests, and no more" 4 \
+    "$(grep -c '"status":4' "$T/log/handler" || :)"
+
+[ "$FAILED" -eq 0 ] || why handler bare web
+finish torture
