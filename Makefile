@@ -109,6 +109,8 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c \
 	    $(filter %.o,$^) -ljson-c -lcrypto
 
 tests: $(UNIT_BINS)
+tests: $(UNIT_BINS) $(TOOL_BINS)
+
 check: $(UNIT_BINS)
 	@for t in $(UNIT_BINS); do $$t || exit 1; done
 

@@ -14,19 +14,12 @@
 #include "checkpoint.h"
 #include "retention.h"
 
-#define MIB		(1024u * 1024)
-#define LOG_COPY	(8u * MIB)	/* a checkpoint begins */
-#define LOG_REST	(4u * MIB)	/* of it the writer may copy itself */
-#define LOG_WAIT	(128u * MIB)	/* the writer waits for the copy */
-#define LOG_WARN	(256u * MIB)	/* a reader holds it: said */
-#define LOG_FULL	(1024u * MIB)	/* ... refused */
-#define LOG_STOP	(64u * MIB)	/* more is left to the next start */
+#define LOG_STOP	(64u << 20)	/* a longer log is left to the next start */
 
 #define TICK_MS		1000
 #define LOCK_MS		3		/* between two tries for the lock */
 #define SETTLE_MS	250		/* between two tries to settle */
 #define TIDY_MS		100		/* between two looks at retention */
-#define TRIM_MS		50		/* between two ends of a checkpoint */
 #define PROBE		(1024 * 1024)	/* bytes that a disk must have again */
 
 struct batch {
@@ -55,14 +48,11 @@ struct batch {
 	struct retention	 retention;
 	int64_t			 tidy_at;
 	int64_t			 settle_at;
-	int64_t			 trim_at;
 	int64_t			 locked;	/* since, or 0 */
 	int64_t			 tick_at;
 	uint64_t		 asked;		/* want, taken */
 	bool			 swept;		/* the files, at the start */
-	bool			 held;		/* the log, past its bound */
 	bool			 disk_full;
-	bool			 warned;	/* of a held log */
 	bool			 said;		/* why it cannot be settled */
 	char			(*doubtful)[EVENT_ID_LEN + 1];	/* files */
 	size_t			 ndoubtful;
@@ -199,7 +189,7 @@ judge(struct batch *b)
 		why = "the disk is full";
 	} else if (b->retention.full) {
 		why = "the inbox is full";
-	} else if (b->held) {
+	} else if (checkpoint_full(b->checkpoint)) {
 		why = "a reader holds the inbox's log";
 	} else if (b->locked != 0 && when_steady() - b->locked > TICK_MS) {
 		why = "somebody holds the inbox's lock";
@@ -332,7 +322,7 @@ settle(struct batch *b, struct err *e)
 		b->swept = code == INBOX_OK;
 	}
 	if (code == INBOX_OK) {
-		checkpoint_note(b->checkpoint, 0);
+		checkpoint_reset(b->checkpoint);
 		drop_doubtful(b);
 		b->disk_full = false;
 		if (b->said)
@@ -367,60 +357,6 @@ probe(struct batch *b)
 	close(dir);
 	if (b->disk_full)
 		inbox_checkpoint(b->inbox, SQLITE_CHECKPOINT_TRUNCATE, &left, &e);
-}
-
-/* See checkpoint.h.  What a reader holds cannot be helped: said, then refused. */
-static void
-care_for_log(struct batch *b)
-{
-	struct checkpoint_state s = checkpoint_look(b->checkpoint);
-	uint64_t size = inbox_wal_bytes(b->inbox), rest, left;
-	int64_t now = when_steady();
-	enum inbox_code code;
-	struct err e;
-	int mode = SQLITE_CHECKPOINT_PASSIVE;
-
-	if (s.code == INBOX_DOUBT) {
-		checkpoint_note(b->checkpoint, 0);
-		inbox_doubt(b->inbox);
-		return;
-	}
-	b->held = size > LOG_FULL;
-	if (size < LOG_WARN)
-		b->warned = false;
-	else if (!b->warned) {
-		log_say(b->log, LOG_WARN_, "inbox %s: its log has %llu MiB: a "
-		    "reader holds it open (a transaction by hand?); at %u MiB "
-		    "events are refused", inbox_path(b->inbox),
-		    (unsigned long long)(size / MIB), LOG_FULL / MIB);
-		b->warned = true;
-	}
-	if (size < LOG_COPY) {
-		if (s.done > 0 && !s.running)
-			checkpoint_note(b->checkpoint, 0);
-		return;
-	}
-	if (s.running && size > LOG_WAIT && !s.held) {
-		checkpoint_wait(b->checkpoint, TICK_MS);
-		s = checkpoint_look(b->checkpoint);
-	}
-	if (s.running || now < b->trim_at)
-		return;
-	rest = size > s.done ? size - s.done : 0;
-	if (rest > LOG_REST) {
-		checkpoint_kick(b->checkpoint);
-		b->trim_at = s.held ? now + TICK_MS : 0;
-		return;
-	}
-	if (b->held)
-		mode = SQLITE_CHECKPOINT_TRUNCATE;	/* no commit will do it */
-	code = inbox_checkpoint(b->inbox, mode, &left, &e);
-	b->trim_at = now + TRIM_MS;
-	if (code == INBOX_DOUBT)
-		failed(b, code, &e);
-	else if (code == INBOX_OK)
-		checkpoint_note(b->checkpoint, mode == SQLITE_CHECKPOINT_PASSIVE
-		    ? size - left : 0);
 }
 
 /* --- a batch ------------------------------------------------------------------------ */
@@ -539,7 +475,7 @@ commit(struct batch *b, bool tidy)
 	}
 	b->locked = 0;
 	if (code == INBOX_OK) {
-		if (!b->retention.full && !b->held)
+		if (!b->retention.full && !checkpoint_full(b->checkpoint))
 			take_queue(b, &some);
 		code = put_all(b, &some, now, &e);
 	}
@@ -549,6 +485,9 @@ commit(struct batch *b, bool tidy)
 		    &e);
 		b->tidy_at = when_steady() + TIDY_MS;
 	}
+#ifdef TEST_ANSWER_BEFORE_COMMIT	/* tests/kill.sh must notice */
+	tell(b, &some);
+#endif
 	if (code == INBOX_OK)
 		code = inbox_commit(b->inbox, &e);
 	if (code != INBOX_OK) {
@@ -585,10 +524,11 @@ work(struct batch *b)
 			    &left, &e);
 	}
 	commit(b, tidy);
-	if (inbox_sound(b->inbox))
-		care_for_log(b);
+	if (inbox_sound(b->inbox)
+	    && checkpoint_turn(b->checkpoint, &e) != INBOX_OK)
+		failed(b, INBOX_DOUBT, &e);
 	judge(b);
-	if (b->retention.full || b->held)
+	if (b->retention.full || checkpoint_full(b->checkpoint))
 		refuse_queue(b, true, b->refusal, b->why);
 }
 
