@@ -37,8 +37,10 @@ JUDGE	= request body provider template route auth auth_mac auth_key auth_static 
 ROAD	= frame handler link pool fcgi_main
 COURIER	= courier/main courier/door courier/batch courier/bodies \
 	  courier/inbox courier/retention courier/checkpoint courier/reader
+# Requests made, not judged: in the tool and the tests, never in the handler.
+SAMPLE	= auth_sign provider_examples
 CLI	= cli/main cli/serve cli/rundir cli/probe cli/webserver cli/check \
-	  cli/providers cli/events cli/sample cli/send cli/sign auth_sign
+	  cli/providers cli/events cli/sample cli/send cli/sign $(SAMPLE)
 
 obj	= $(addprefix $(BUILD)/obj/,$(addsuffix .o,$(1)))
 
@@ -72,7 +74,7 @@ UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
-    $(call obj,frame handler link $(JUDGE) $(WALL) $(BASE) provider_texts)
+    $(call obj,frame handler link $(SAMPLE) $(JUDGE) $(WALL) $(BASE) provider_texts)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \

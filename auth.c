@@ -190,6 +190,12 @@ auth_keys(const struct provider *p, size_t alternative, const struct str *names,
 }
 
 struct str
+auth_key_bytes(const struct key *k)
+{
+	return k != NULL ? k->bytes : STR_NONE;
+}
+
+struct str
 auth_first_key(const struct route *r)
 {
 	for (size_t i = 0; r->keys != NULL && i < r->provider->nsignatures; i++)
@@ -204,7 +210,7 @@ auth_first_key(const struct route *r)
 struct taken {
 	struct str	 sigs[SIGNATURES_MAX];	/* decoded */
 	size_t		 nsigs;
-	bool		 tried;			/* something was one, or meant to be */
+	bool		 empty;			/* a signature of no bytes */
 	bool		 doubled;		/* a name, or too many signatures */
 	bool		 wrong;			/* a parameter that is not the hook's */
 	struct str	 captures[CAPTURES_MAX];
@@ -254,9 +260,10 @@ take_sig(struct taken *t, enum encoding encoding, struct str text,
 	size_t room = encoding == ENCODING_RAW ? 0 : BASE64_ROOM(text.n), n;
 	char *out;
 
-	if (text.n == 0)
+	if (text.n == 0) {
+		t->empty = true;
 		return;
-	t->tried = true;
+	}
 	if (t->nsigs == SIGNATURES_MAX) {
 		t->doubled = true;
 		return;
@@ -300,7 +307,7 @@ take_item(const struct route *r, struct request *q, const struct form_item *item
 
 #define PARTS_MAX	32
 
-static bool
+static void
 take_one(const struct route *r, struct request *q, const struct form *f,
     struct str text, size_t position, struct taken *t)
 {
@@ -315,9 +322,8 @@ take_one(const struct route *r, struct request *q, const struct form *f,
 		    item->nparts > PARTS_MAX || !item_fits(item, text, values))
 			continue;
 		take_item(r, q, item, values, t);
-		return true;
+		return;
 	}
-	return false;
 }
 
 /* One group: "t=1,v1=ab,v1=cd" -> its names and signatures. */
@@ -329,7 +335,7 @@ take_apart(const struct route *r, struct request *q, const struct form *f,
 
 	*t = (struct taken){ .nsigs = 0 };
 	if (f->list == 0) {
-		t->tried = !take_one(r, q, f, text, 0, t) || t->tried;
+		take_one(r, q, f, text, 0, t);
 		return;
 	}
 	for (size_t i = 0; rest.p != NULL; i++) {
@@ -470,9 +476,8 @@ judge_group(const struct route *r, size_t alternative, struct request *q,
 	if (t.wrong)
 		return refuse(VERDICT_FORGED, "signed for somebody else");
 	if (t.nsigs == 0)
-		return t.tried ? refuse(VERDICT_FORGED,
-		    "the signature is not written as it should be") :
-		    refuse(VERDICT_ABSENT, "no signature of this scheme");
+		return t.empty ? refuse(VERDICT_ABSENT, no_signature) :
+		    refuse(VERDICT_FORGED, "no signature of this scheme");
 	scope.captures = t.captures;
 	if (s->form.time != -1)
 		scope.time = t.captures[s->form.time];
@@ -573,14 +578,14 @@ judge(const struct route *r, size_t alternative, struct request *q, int64_t now)
 	struct verdict v, worst;
 	size_t n;
 
-	if (r->keys[alternative] == NULL)
-		return refuse(VERDICT_ABSENT, "no key for this scheme");
 	if (s->kinds != 0 && s->kinds != BODY_ANY &&
 	    (s->kinds & request_body_kind(q)) == 0)
 		return refuse(VERDICT_ABSENT, no_signature);
 	worst = find_groups(s, q, groups, &n);
 	if (worst.code != VERDICT_FORGED)
 		return worst;
+	if (r->keys[alternative] == NULL)
+		return refuse(VERDICT_FORGED, "no key for this scheme");
 	for (size_t i = 0; i < n; i++) {
 		v = judge_group(r, alternative, q, groups[i], now);
 		v.group = (int)i;
@@ -763,7 +768,7 @@ place_named(const struct route *r, const struct place *place, bool secret,
 static struct str
 kept_value(const struct route *r, struct request *q, const struct header *h)
 {
-	const struct place place = { PLACE_HEADER, h->name };
+	const struct place place = { .kind = PLACE_HEADER, .name = h->name };
 	size_t as;
 
 	if (place_named(r, &place, true, &as))
@@ -838,8 +843,8 @@ auth_stored_target(const struct route *r, struct request *q)
 	while (rest.p != NULL && out.p != NULL) {
 		struct str pair = str_cut(&rest, '&'), value = pair;
 		struct str name = str_cut(&value, '=');
-		struct place place = { PLACE_QUERY,
-		    url_decode(q->arena, name, true) };
+		struct place place = { .kind = PLACE_QUERY,
+		    .name = url_decode(q->arena, name, true) };
 
 		if (place_named(r, &place, true, &as) && value.p != NULL) {
 			value = secret_name(r, as, q,

@@ -88,6 +88,9 @@ struct key	*auth_keys(const struct provider *, size_t alternative,
 		    const struct str params[PARAM_COUNT], struct err *);
 void		 auth_keys_free(struct key *);
 
+/* The bytes of the first key of a list, for auth_sign.c alone. */
+struct str	auth_key_bytes(const struct key *);
+
 /* The first secret's bytes, for a handshake that answers with them; or none. */
 struct str	auth_first_key(const struct route *);
 

@@ -165,19 +165,21 @@ check_window(const struct route *r, struct err *e)
 	    "\"%.*s\" signs no time", STR_ARG(r->provider->id));
 }
 
+static const struct hook no_hook = {
+	.path = STR("/"), .provider = STR("own"), .where = STR(""), .window = -1,
+};
+
 static int
 make_route(struct route *r, const struct str *names, const struct str *texts,
     size_t n, struct err *e)
 {
 	r->window = r->hook->window;
-	if (complete(r, n, e) != 0 || check_window(r, e) != 0)
+	if (r->hook != &no_hook && complete(r, n, e) != 0)
+		return -1;
+	if (check_window(r, e) != 0)
 		return -1;
 	return make_keys(r, names, texts, n, e);
 }
-
-static const struct hook no_hook = {
-	.path = STR("/"), .provider = STR("own"), .where = STR(""), .window = -1,
-};
 
 struct route *
 route_new(const struct provider *p, const struct hook *h, const struct str *names,

@@ -48,8 +48,9 @@ const struct route	*routes_at(const struct routes *, size_t i);
 
 /*
  * One route without a configuration: for the tool, the examples and the tests.
- * hook may be NULL; it and the provider must outlive the route.  params are
- * texts (PARAM_COUNT of them), or NULL.
+ * hook and the provider must outlive the route.  params are texts (PARAM_COUNT of
+ * them), or NULL.  Without a hook nothing that the provider asks for must be there:
+ * what is signed with a private key needs no public one.
  */
 struct route		*route_new(const struct provider *, const struct hook *,
 			    const struct str *names, const struct str *texts,

@@ -96,6 +96,9 @@ place_read(struct place *place, struct str text, struct arena *a, struct err *e)
 	memcpy(p, name.p, name.n);
 	p[name.n] = '\0';
 	place->name = (struct str){ p, name.n };
+	place->written = arena_str(a, name);
+	if (place->written.p == NULL)
+		return err_set(e, ERR_CONF, "the file is too large");
 	if (place->kind != PLACE_HEADER)
 		return 0;
 	for (size_t i = 0; i < name.n; i++)

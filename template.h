@@ -19,6 +19,7 @@ enum place_kind { PLACE_HEADER, PLACE_QUERY, PLACE_FIELD, PLACE_BODY };
 struct place {
 	enum place_kind	 kind;
 	struct str	 name;		/* a header's in lower case; a body's path */
+	struct str	 written;	/* as the file has it: "X-Sig" */
 };
 
 enum place_found { PLACE_ABSENT, PLACE_FOUND, PLACE_DOUBLED };

@@ -1,0 +1,569 @@
+/*
+ * auth_sign.c - see auth_sign.h.
+ *
+ * What a provider's file says is done backwards: put in what is signed beside the
+ * body (a time, an id, a token), expand the template over the request so far, sign,
+ * and write the signature in its form where it stands.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth_key.h"
+#include "auth_sign.h"
+#include "base/os.h"
+
+#define HEADERS_MORE	32
+#define MADE_UP		16		/* random bytes of an id */
+
+struct work {
+	const struct route *r;
+	const struct signature *s;
+	const struct sign_wish *w;
+	struct signed_request *out;
+	struct arena	*a;
+	struct err	*e;
+	size_t		 room;		/* of out->headers */
+};
+
+static int
+no_memory(struct work *k)
+{
+	return err_set(k->e, ERR_OS, "the request is too large to be signed");
+}
+
+/* --- the request so far ---------------------------------------------------------- */
+
+static struct str
+target_of(struct arena *a, struct str url)
+{
+	const char *scheme = url.n > 3 ? memmem(url.p, url.n, "://", 3) : NULL;
+	struct str rest = url, fragment;
+
+	if (scheme != NULL) {
+		rest = str_skip(url, (size_t)(scheme - url.p) + 3);
+		while (rest.n > 0 && strchr("/?#", rest.p[0]) == NULL)
+			rest = str_skip(rest, 1);
+	}
+	fragment = rest;
+	rest = str_cut(&fragment, '#');
+	if (rest.n == 0 || rest.p[0] != '/')
+		return arena_printf(a, "/%.*s", STR_ARG(rest));
+	return rest;
+}
+
+static struct str
+lower(struct arena *a, struct str s)
+{
+	char *p = arena_bytes(a, s.n + 1);
+
+	for (size_t i = 0; p != NULL && i < s.n; i++)
+		p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ?
+		    (char)(s.p[i] - 'A' + 'a') : s.p[i];
+	return (struct str){ p, s.n };
+}
+
+/* As the receiver will see it. */
+static int
+make_request(struct work *k, struct request *q)
+{
+	*q = (struct request){ .arena = k->a, .body_fd = -1,
+	    .method = k->out->method, .body = k->out->body, .json = k->r->json,
+	    .target = target_of(k->a, k->out->url) };
+	q->headers = arena_alloc(k->a, (k->out->nheaders + 1) *
+	    sizeof(*q->headers));
+	if (q->headers == NULL || q->target.p == NULL)
+		return no_memory(k);
+	for (size_t i = 0; i < k->out->nheaders; i++) {
+		struct header *h = &q->headers[q->nheaders++];
+
+		h->name = lower(k->a, k->out->headers[i].name);
+		h->value = k->out->headers[i].value;
+		if (str_eq(h->name, STR("content-type")))
+			q->content_type = h->value;
+	}
+	q->query = q->target;
+	q->path = str_cut(&q->query, '?');
+	return 0;
+}
+
+static bool
+is_there(struct work *k, const struct place *place)
+{
+	struct request q;
+	struct str value;
+
+	return make_request(k, &q) == 0 &&
+	    place_get(place, &q, &value, NULL) == PLACE_FOUND;
+}
+
+/* --- putting values in ------------------------------------------------------------ */
+
+static int
+put_header(struct work *k, struct str name, struct str value)
+{
+	for (size_t i = 0; i < k->out->nheaders; i++)
+		if (str_eq_nocase(k->out->headers[i].name, name)) {
+			k->out->headers[i].value = value;
+			return 0;
+		}
+	if (k->out->nheaders == k->room)
+		return no_memory(k);
+	k->out->headers[k->out->nheaders++] = (struct header){ name, value };
+	return 0;
+}
+
+/* The pairs of a query or a form without those of that name, then name=value. */
+static struct str
+with_pair(struct arena *a, struct str pairs, struct str name, struct str value)
+{
+	struct str rest = pairs, out = STR(""), sep = STR("");
+
+	while (rest.p != NULL && rest.n > 0) {
+		struct str pair = str_cut(&rest, '&'), v = pair;
+		struct str n = url_decode(a, str_cut(&v, '='), true);
+
+		if (str_eq(n, name))
+			continue;
+		out = arena_printf(a, "%.*s%.*s%.*s", STR_ARG(out), STR_ARG(sep),
+		    STR_ARG(pair));
+		sep = STR("&");
+	}
+	return arena_printf(a, "%.*s%.*s%.*s=%.*s", STR_ARG(out), STR_ARG(sep),
+	    STR_ARG(url_encode(a, name)), STR_ARG(url_encode(a, value)));
+}
+
+static int
+put_query(struct work *k, struct str name, struct str value)
+{
+	struct str query = k->out->url, before = str_cut(&query, '?');
+
+	k->out->url = arena_printf(k->a, "%.*s?%.*s", STR_ARG(before),
+	    STR_ARG(with_pair(k->a, query, name, value)));
+	return k->out->url.p != NULL ? 0 : no_memory(k);
+}
+
+static int
+put_field(struct work *k, struct str name, struct str value)
+{
+	struct request q;
+
+	if (make_request(k, &q) != 0)
+		return -1;
+	if (request_body_kind(&q) != BODY_FORM)
+		return err_set(k->e, ERR_USAGE, "the field \"%.*s\" can only be put "
+		    "into a body of application/x-www-form-urlencoded",
+		    STR_ARG(name));
+	k->out->body = with_pair(k->a, k->out->body, name, value);
+	return k->out->body.p != NULL ? 0 : no_memory(k);
+}
+
+/* The last name of a path like "a.b": before it, and without its quotes. */
+static struct str
+last_name(struct str path, struct str *parent)
+{
+	size_t i = path.n;
+	bool quoted = path.n > 1 && path.p[path.n - 1] == '"';
+
+	if (quoted)
+		for (i = path.n - 1; i > 0 && path.p[i - 1] != '"'; i--)
+			;
+	else
+		while (i > 0 && path.p[i - 1] != '.')
+			i--;
+	if (quoted) {
+		*parent = str_head(path, i > 1 ? i - 2 : 0);
+		return str_head(str_skip(path, i), path.n - i - 1);
+	}
+	*parent = str_head(path, i > 0 ? i - 1 : 0);
+	return str_skip(path, i);
+}
+
+/* Replaces the bytes of part, which lies in whole. */
+static struct str
+spliced(struct arena *a, struct str whole, struct str part, struct str with)
+{
+	size_t at = (size_t)(part.p - whole.p);
+
+	return arena_printf(a, "%.*s%.*s%.*s", STR_ARG(str_head(whole, at)),
+	    STR_ARG(with), STR_ARG(str_skip(whole, at + part.n)));
+}
+
+/*
+ * A value into a JSON body: over the one that is there, else as a new member,
+ * making the objects on the way.  source is JSON.
+ */
+static int
+put_json(struct work *k, struct str path, struct str source)
+{
+	struct str raw, parent, name, member, after;
+	enum json_kind kind = json_find(k->out->body, path, &raw);
+
+	if (kind == JSON_STRING) {
+		raw.p--;		/* its quotes */
+		raw.n += 2;
+	}
+	if (kind != JSON_NONE) {
+		k->out->body = spliced(k->a, k->out->body, raw, source);
+		return k->out->body.p != NULL ? 0 : no_memory(k);
+	}
+	name = last_name(path, &parent);
+	if (name.n == 0 || str_find(name, '[') != -1)
+		return err_set(k->e, ERR_USAGE, "the body has no \"%.*s\" that the "
+		    "signature could be put into", STR_ARG(path));
+	member = arena_printf(k->a, "\"%.*s\":%.*s", STR_ARG(name),
+	    STR_ARG(source));
+	if (parent.n > 0) {
+		kind = json_find(k->out->body, parent, &raw);
+		if (kind == JSON_NONE || kind == JSON_NULL)
+			return put_json(k, parent, arena_printf(k->a, "{%.*s}",
+			    STR_ARG(member)));
+	} else {
+		raw = k->out->body;
+		while (raw.n > 0 && strchr(" \t\r\n", raw.p[0]) != NULL)
+			raw = str_skip(raw, 1);
+		kind = raw.n > 0 && raw.p[0] == '{' ? JSON_OBJECT : JSON_ARRAY;
+	}
+	if (kind != JSON_OBJECT)
+		return err_set(k->e, ERR_USAGE, "the signature stands in the body: it "
+		    "must be a JSON object");
+	/* After its brace; no comma where it was empty. */
+	raw = str_skip(raw, 1);
+	after = raw;
+	while (after.n > 0 && strchr(" \t\r\n", after.p[0]) != NULL)
+		after = str_skip(after, 1);
+	if (after.n > 0 && after.p[0] != '}')
+		member = arena_printf(k->a, "%.*s,", STR_ARG(member));
+	k->out->body = spliced(k->a, k->out->body, str_head(raw, 0), member);
+	return k->out->body.p != NULL ? 0 : no_memory(k);
+}
+
+static int
+put_value(struct work *k, const struct place *place, struct str value, bool number)
+{
+	struct buf b = BUF(65536);
+	struct str old;
+	int rc;
+
+	switch (place->kind) {
+	case PLACE_HEADER:
+		return put_header(k, place->written, value);
+	case PLACE_QUERY:
+		return put_query(k, place->name, value);
+	case PLACE_FIELD:
+		return put_field(k, place->name, value);
+	case PLACE_BODY:
+		break;
+	}
+	if (json_scan(k->out->body, k->r->json, NULL) != JSON_OK)
+		return err_set(k->e, ERR_USAGE, "the body must be JSON: \"%.*s\" "
+		    "stands in it", STR_ARG(place->name));
+	if (number && json_find(k->out->body, place->name, &old) != JSON_STRING)
+		buf_put(&b, value);
+	else
+		buf_json(&b, value);
+	rc = put_json(k, place->name, arena_str(k->a, buf_str(&b)));
+	buf_free(&b);
+	return rc;
+}
+
+static struct str
+made_up(struct work *k)
+{
+	char bytes[MADE_UP];
+
+	if (os_random(bytes, sizeof(bytes)) != 0)
+		return STR_NONE;
+	return hex_encode(k->a, (struct str){ bytes, sizeof(bytes) }, false);
+}
+
+/* --- what is signed beside the body -------------------------------------------------- */
+
+/*
+ * An id or a type into the first place of a list that can take it; one that the
+ * signature covers is preferred.  Without a wish a header is made up, a body stays.
+ */
+static int
+put_source(struct work *k, const struct template *list, size_t n, struct str wish,
+    bool make)
+{
+	const struct place *place = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct piece *p = list[i].pieces;
+
+		if (list[i].n != 1 || p->op != PIECE_PLACE || p->function != NULL)
+			continue;
+		if (place == NULL || (signature_covers(k->s, &list[i]) &&
+		    template_has_place(&k->s->signs, &p->place)))
+			place = &p->place;
+	}
+	if (place == NULL)
+		return 0;
+	if (wish.n > 0)
+		return put_value(k, place, wish, false);
+	if (!make || place->kind != PLACE_HEADER || is_there(k, place))
+		return 0;
+	return put_value(k, place, made_up(k), false);
+}
+
+static int
+put_time(struct work *k)
+{
+	const struct time_rule *t = &k->s->time;
+
+	if (!t->set || t->captured)
+		return 0;
+	return put_value(k, &t->place, when_write(k->a, k->w->now, t->unit),
+	    t->unit == WHEN_S || t->unit == WHEN_MS);
+}
+
+/* Other values that are signed and not there yet: a token, a nonce. */
+static int
+put_rest(struct work *k)
+{
+	for (size_t i = 0; i < k->s->signs.n; i++) {
+		const struct piece *p = &k->s->signs.pieces[i];
+
+		if (p->op != PIECE_PLACE || p->optional || is_there(k, &p->place))
+			continue;
+		if (put_value(k, &p->place, made_up(k), false) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What the form captures, so that the template can be expanded. */
+static int
+fill_captures(struct work *k, struct str captures[CAPTURES_MAX])
+{
+	const struct form *f = &k->s->form;
+
+	for (size_t i = 0; i < f->ncaptures; i++) {
+		captures[i] = (int)i == f->time ? when_write(k->a, k->w->now,
+		    k->s->time.set ? k->s->time.unit : WHEN_S) : made_up(k);
+		if (captures[i].p == NULL)
+			return no_memory(k);
+	}
+	return 0;
+}
+
+static void
+fill_scope(struct work *k, struct scope *s, struct request *q,
+    const struct str *captures)
+{
+	*s = (struct scope){ .q = q, .params = k->r->params,
+	    .captures = captures,
+	    .secret = auth_key_bytes(k->r->keys[k->out->alternative]) };
+	if (k->s->form.time != -1)
+		s->time = captures[k->s->form.time];
+	if (k->s->time.set && !k->s->time.captured)
+		place_get(&k->s->time.place, q, &s->time, NULL);
+}
+
+static int
+put_also(struct work *k, const struct str *captures)
+{
+	for (size_t i = 0; i < k->s->nalso; i++) {
+		struct request q;
+		struct scope s;
+		struct str value;
+
+		if (make_request(k, &q) != 0)
+			return -1;
+		fill_scope(k, &s, &q, captures);
+		value = template_text(&k->s->also[i].equals, &s);
+		if (value.p == NULL || put_value(k, &k->s->also[i].place, value,
+		    false) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- signing ----------------------------------------------------------------------------- */
+
+static int
+compute(struct work *k, const struct str *pieces, size_t n, unsigned char *out,
+    size_t *len)
+{
+	const struct algorithm *alg = k->s->algorithm;
+	struct str secret = auth_key_bytes(k->r->keys[k->out->alternative]);
+	struct privkey *key;
+	struct mac *m;
+	bool ok = false;
+
+	*len = hash_size(alg->hash);
+	switch (alg->family) {
+	case FAMILY_EQUAL:
+		return 0;
+	case FAMILY_HASH:
+		ok = hash_pieces(alg->hash, pieces, n, out);
+		break;
+	case FAMILY_MAC:
+		if ((m = mac_new(alg->hash, secret)) != NULL)
+			ok = mac_pieces(m, pieces, n, out);
+		mac_free(m);
+		break;
+	case FAMILY_KEY:
+		key = privkey_new((enum key_kind)alg->key_kind,
+		    k->w->private_key, k->e);
+		if (key == NULL)
+			return err_at(k->e, "the private key cannot be used");
+		ok = privkey_sign(key, pieces, n, out, len);
+		privkey_free(key);
+		break;
+	}
+	return ok ? 0 : err_set(k->e, ERR_SOFTWARE, "the signature could not be made");
+}
+
+static struct str
+encoded(struct arena *a, enum encoding encoding, struct str sig)
+{
+	switch (encoding) {
+	case ENCODING_HEX:
+		return hex_encode(a, sig, false);
+	case ENCODING_BASE64:
+		return base64_encode(a, sig);
+	case ENCODING_BASE64URL:
+		return base64url_encode(a, sig);
+	case ENCODING_RAW:
+	case ENCODING_AUTO:
+		break;
+	}
+	return sig;
+}
+
+static struct str
+in_form(struct work *k, struct str sig, const struct str *captures)
+{
+	const struct form *f = &k->s->form;
+	struct str out = STR("");
+
+	for (size_t i = 0; i < f->nitems; i++) {
+		if (i > 0)
+			out = arena_printf(k->a, "%.*s%c%s", STR_ARG(out), f->list,
+			    f->comma_space && f->list == ',' ? " " : "");
+		for (size_t j = 0; j < f->items[i].nparts; j++) {
+			const struct form_part *p = &f->items[i].parts[j];
+			struct str part = p->text;
+
+			if (p->kind == PART_SIG)
+				part = encoded(k->a, p->encoding, sig);
+			if (p->kind == PART_CAPTURE)
+				part = captures[p->index];
+			if (p->kind == PART_PARAM)
+				part = k->r->params[p->index];
+			out = arena_printf(k->a, "%.*s%.*s", STR_ARG(out),
+			    STR_ARG(part));
+		}
+	}
+	return out;
+}
+
+static int
+sign(struct work *k)
+{
+	struct str captures[CAPTURES_MAX] = { { NULL, 0 } }, pieces[64], sig, value;
+	const struct place *place = &k->s->places[0];
+	const struct event_rule *ev = &k->r->provider->event;
+	unsigned char out[HASH_MAX + KEY_SIGNATURE_MAX];
+	const struct piece *missing;
+	struct request q;
+	struct scope s;
+	size_t len = 0;
+
+	if ((place->kind == PLACE_BODY || place->kind == PLACE_FIELD) &&
+	    (k->s->covers & COVERS_BODY) != 0)
+		return err_set(k->e, ERR_USAGE, "the signature stands in the body that "
+		    "it covers");
+	if (put_source(k, ev->ids, ev->nids, k->w->id, true) != 0 ||
+	    put_source(k, ev->types, ev->ntypes, k->w->type, false) != 0 ||
+	    put_time(k) != 0 || put_rest(k) != 0 ||
+	    fill_captures(k, captures) != 0 || put_also(k, captures) != 0 ||
+	    make_request(k, &q) != 0)
+		return -1;
+	fill_scope(k, &s, &q, captures);
+	if (k->s->signs.n > 64 ||
+	    !template_pieces(&k->s->signs, &s, pieces, &missing))
+		return err_set(k->e, ERR_USAGE, "something that the provider signs is not "
+		    "there%s", template_has(&k->s->signs, PIECE_URL) ?
+		    ": the hook's \"url\"?" : "");
+	if (compute(k, pieces, k->s->signs.n, out, &len) != 0)
+		return -1;
+	sig = k->s->algorithm->family == FAMILY_EQUAL ? s.secret :
+	    (struct str){ (const char *)out, len };
+	value = in_form(k, sig, captures);
+	if (value.p == NULL)
+		return no_memory(k);
+	return put_value(k, place, value, false);
+}
+
+static bool
+can_sign(const struct route *r, size_t i, const struct sign_wish *w,
+    enum body_kind kind)
+{
+	const struct signature *s = &r->provider->signatures[i];
+
+	if (s->kinds != 0 && (s->kinds & (kind | BODY_ANY)) == 0)
+		return false;
+	if (s->algorithm->family == FAMILY_KEY)
+		return w->private_key.n > 0;
+	return r->keys[i] != NULL;
+}
+
+static struct str
+content_type(const struct route *r, const struct sign_wish *w)
+{
+	unsigned bodies = r->provider->bodies;
+	bool json = w->body.n > 0 && (w->body.p[0] == '{' || w->body.p[0] == '[');
+
+	if (w->content_type.n > 0)
+		return w->content_type;
+	if ((bodies & BODY_FORM) != 0 && !(json && (bodies & BODY_JSON) != 0))
+		return STR("application/x-www-form-urlencoded");
+	if (w->body.n == 0 && (bodies & BODY_JSON) == 0)
+		return STR_NONE;
+	return STR("application/json");
+}
+
+int
+auth_sign(const struct route *r, const struct sign_wish *w, struct arena *a,
+    struct signed_request *out, struct err *e)
+{
+	struct work k = { .r = r, .w = w, .out = out, .a = a, .e = e,
+	    .room = w->nheaders + HEADERS_MORE };
+	struct request q;
+	struct str type = content_type(r, w);
+	size_t n = r->provider->nsignatures, i;
+
+	*out = (struct signed_request){ .alternative = w->alternative,
+	    .method = w->method.n > 0 ? w->method : r->provider->methods[0],
+	    .url = w->url, .body = w->body.p != NULL ? w->body : STR("") };
+	if ((out->headers = arena_alloc(a, k.room * sizeof(*out->headers))) == NULL)
+		return no_memory(&k);
+	for (i = 0; i < w->nheaders; i++) {
+		out->headers[out->nheaders++] = w->headers[i];
+		if (str_eq_nocase(w->headers[i].name, STR("content-type")))
+			type = STR_NONE;
+	}
+	if (type.n > 0)
+		put_header(&k, STR("Content-Type"), type);
+	if (r->hook->auth == AUTH_NONE || n == 0) {
+		out->alternative = -1;
+		return 0;
+	}
+	if (make_request(&k, &q) != 0)
+		return -1;
+	for (i = 0; w->alternative < 0 && i < n; i++)
+		if (can_sign(r, i, w, request_body_kind(&q))) {
+			out->alternative = (int)i;
+			break;
+		}
+	if (out->alternative < 0 || (size_t)out->alternative >= n ||
+	    !can_sign(r, (size_t)out->alternative, w, request_body_kind(&q)))
+		return err_set(e, ERR_USAGE, "the provider \"%.*s\" signs with %s",
+		    STR_ARG(r->provider->id), r->provider->wants_public_key ?
+		    "a private key, and none is given" :
+		    "a secret, and none that fits is given");
+	k.s = &r->provider->signatures[out->alternative];
+	return sign(&k);
+}
