@@ -110,7 +110,6 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c \
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $< \
 	    $(filter %.o,$^) -ljson-c -lcrypto
 
-tests: $(UNIT_BINS)
 tests: $(UNIT_BINS) $(TOOL_BINS)
 
 check: $(UNIT_BINS)
