@@ -9,7 +9,7 @@
 
 struct answer {
 	int		 status;	/* 200 */
-	struct str	 type;		/* Content-Type; .n == 0: none is sent */
+	struct str	 type;		/* Content-Type, sent with nosniff; .n == 0: none */
 	struct str	 extra;		/* more header lines, each ended by CRLF */
 	struct str	 body;
 };

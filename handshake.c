@@ -14,7 +14,6 @@
 
 #define ECHO_MAX	1024
 #define TOKEN_MAX	256
-#define NOSNIFF		"X-Content-Type-Options: nosniff\r\n"
 
 static struct str
 method_of(const struct request *q)
@@ -155,13 +154,8 @@ answer(const struct route *r, const struct handshake_rule *h, struct request *q,
 		return refuse(h, "not-to-be-echoed");
 	out.answer = (struct answer){ .status = h->status, .body = body,
 	    .extra = h->extra };
-	if (body.n > 0) {
-		out.answer.type = h->type;
-		out.answer.extra = h->extra.n == 0 ? STR(NOSNIFF) :
-		    arena_printf(q->arena, "%.*s%s", STR_ARG(h->extra), NOSNIFF);
-		if (out.answer.extra.p == NULL)
-			return refuse(h, "no-memory");
-	}
+	if (body.n > 0)
+		out.answer.type = h->type;	/* goes out with nosniff */
 	return out;
 }
 
