@@ -908,6 +908,23 @@ cgi_line(void *self, uint64_t ticket, struct str line)
 }
 
 /*
+ * To its end, though nobody wants it: mod_cgid drops the answer of a program that
+ * has not read all of its input.  What it hands on is bounded by its own limit.
+ */
+static int
+cgi_too_large(struct request *q)
+{
+	char waste[32 * 1024];
+	ssize_t got;
+
+	do
+		got = read(0, waste, sizeof(waste));
+	while (got > 0 || (got == -1 && errno == EINTR));
+	q->fault = REQUEST_TOO_LARGE;
+	return 0;
+}
+
+/*
  * Reads stdin to its end, or as far as was announced; a web server may leave the
  * length out (Apache's mod_cgid, of a chunked body).
  */
@@ -918,10 +935,8 @@ cgi_body(struct request *q, const struct conf *conf)
 	char *room, *grown;
 	ssize_t got;
 
-	if (q->has_length && q->length > limit) {
-		q->fault = REQUEST_TOO_LARGE;
-		return 0;
-	}
+	if (q->has_length && q->length > limit)
+		return cgi_too_large(q);
 	cap = q->has_length ? (size_t)q->length : 64 * 1024;
 	if ((room = malloc(cap + 1)) == NULL)
 		return -1;
@@ -944,8 +959,7 @@ cgi_body(struct request *q, const struct conf *conf)
 		n += (size_t)got;
 		if (n > limit) {
 			free(room);
-			q->fault = REQUEST_TOO_LARGE;
-			return 0;
+			return cgi_too_large(q);
 		}
 	}
 	if (q->has_length && n != q->length)
