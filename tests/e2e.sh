@@ -121,9 +121,9 @@ req() {
 	cat "$T/head" "$T/body" >>"$T/answers"
 }
 
-# head_of NAME: a header of the answer
+# head_of NAME: a header of the answer; all of them when it came more than once
 head_of() {
-	tr -d '\r' <"$T/head" | sed -nE "s/^$1: *//Ip" | head -n 1
+	tr -d '\r' <"$T/head" | sed -nE "s/^$1: *//Ip" | paste -sd,
 }
 
 # status PROMISE WANTED: of the request before
