@@ -487,6 +487,7 @@ commit(struct batch *b, bool tidy)
 	}
 #ifdef TEST_ANSWER_BEFORE_COMMIT	/* tests/kill.sh must notice */
 	tell(b, &some);
+	nap(LOCK_MS);
 #endif
 	if (code == INBOX_OK)
 		code = inbox_commit(b->inbox, &e);
