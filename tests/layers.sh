@@ -23,9 +23,9 @@ FLOORS=(
 	"base/*"
 	"auth_mac.h auth_mac.c auth_key.h auth_key.c auth_static.h auth_static.c"
 	"event.h event.c wire.h wire.c bundle.h bundle.c conf.h conf.c conf_place.c"
-	"frame.h frame.c request.h request.c provider.h provider.c body.h body.c template.h template.c answer.h answer.c"
-	"route.h route.c"
-	"auth.h auth.c auth_sign.h"
+	"frame.h frame.c request.h request.c provider.h provider.c provider_examples.c body.h body.c template.h template.c answer.h answer.c"
+	"route.h"
+	"auth.h auth.c auth_sign.h auth_sign.c route.c" # making routes makes keys
 	"handshake.h handshake.c"
 	"link.h link.c handler.h handler.c"
 	"pool.h pool.c fcgi_main.c"

@@ -153,7 +153,9 @@ kill -KILL "${PID[serve]}"
 unset "PID[serve]"
 check "a start at the very moment of the death" serve
 check "which serves, too" good after-race
-is "what was left of the one before has gone" "" "$(still "$T/all" | xargs)"
+check "what was left of the one before goes" within 10 nothing_of "$T/all"
+check "and the new one stays" alive "${PID[serve]}"
+check "and serves on" good after-race-2
 
 # All at once.
 everything "${PID[serve]}" >"$T/all"
@@ -163,7 +165,7 @@ check "everything killed at once" within 10 nothing_of "$T/all"
 check "the next start" serve
 check "serves" good after-all
 for id in first after-hooklatch-couri after-hooklatch.fcgi after-nginx after-worker \
-    after-serve after-race after-all; do
+    after-serve after-race after-race-2 after-all; do
 	is "every event that was answered 200 is there, once ($id)" 1 "$(listed "$id")"
 done
 everything "${PID[serve]}" >"$T/all"
