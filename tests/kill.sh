@@ -1,0 +1,194 @@
+#!/usr/bin/env bash
+# tests/kill.sh - kill -9 at random, and nothing acknowledged is missing.
+#
+# usage: tests/kill.sh [--kills N] [--events M]
+#
+# A provider sends without a pause and writes down every event that was answered
+# 2xx, while master, workers, courier, nginx, its worker and serve itself are
+# killed in an order and at moments that SEED settles.  Then each event that was
+# written down must be in the inbox, exactly once.
+#
+# First the same against a courier that answers before it commits, where only the
+# courier is killed: there, events must be missing.
+
+. "$(dirname "$0")/lib.sh"
+. tests/load.sh
+
+KILLS=24 EVENTS=6000
+while [ $# -gt 0 ]; do
+	case $1 in
+	--kills) KILLS=$2 ;;
+	--events) EVENTS=$2 ;;
+	*)
+		echo "usage: tests/kill.sh [--kills N] [--events M]" >&2
+		exit 64
+		;;
+	esac
+	shift 2
+done
+SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+RANDOM=$SEED
+KINDS=(master worker courier nginx nginx-worker serve)
+declare -A DONE=()
+SAID=$T/log/sender
+echo "kill: $KILLS kills, $EVENTS events, SEED=$SEED"
+
+programs
+make_tool sender
+# The courier that is to be found guilty.
+make -s BUILD="$BUILD/guilty" CFLAGS="-O1 -g -DTEST_ANSWER_BEFORE_COMMIT" \
+    "$BUILD/guilty/hooklatch-courier"
+
+serve_conf <<END
+{
+	"inbox": "sqlite:@T@/inbox/inbox.db",
+	"courier": "unix:@T@/inbox/courier.sock",
+	"volatile": true, // the tests' folder may be memory
+	"hooks": {
+		"/hooks/github": { "provider": "github", "secret": "plain:$SECRET" }
+	}
+}
+END
+
+# sender_start CONNECTIONS RATE: until told to stop
+sender_start() {
+	rm -f "$T/record" "$SAID"
+	touch "$T/record"
+	start sender "$T/bin/sender" -p "$PORT" -c "$1" -R "$2" -n 10000000 \
+	    -b 1500 -s "$SECRET" -r "$T/record"
+}
+
+recorded() {
+	wc -l <"$T/record"
+}
+
+sender_stop() {
+	stop sender TERM 70 || broken "the sender came to its end"
+}
+
+nap() {
+	sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"
+}
+
+# All of these pids are gone, or wait for somebody to ask what became of them.
+all_gone() {
+	local pid
+	for pid; do
+		! alive "$pid" || grep -q '^State:.Z' "/proc/$pid/status" 2>/dev/null ||
+		    return 1
+	done
+}
+
+# kill_one KIND: counted when it was there and died of it
+kill_one() {
+	local pid family=()
+	pid=$(pid_of "$1")
+	[ -n "$pid" ] || return 0
+	# shellcheck disable=SC2207 # numbers
+	family=($(descendants "$pid"))
+	kill -9 "$pid" 2>/dev/null || return 0
+	check "a killed $1 is dead" within 5 gone "$pid"
+	DONE[$1]=$((${DONE[$1]:-0} + 1))
+	[ "$1" = serve ] || return 0
+	unset "PID[serve]"
+	check "serve starts again after kill -9 of itself" serve_start
+	check "what the killed serve had started is gone" \
+	    within 10 all_gone "${family[@]}"
+}
+
+# Every event of the record is in the list, and none twice.
+#	missing, doubled: how many are not
+look() {
+	sort "$T/record" >"$T/wanted"
+	events list --json --limit 0 >"$T/list"
+	member event_id <"$T/list" | sort >"$T/stored"
+	missing=$(uniq "$T/wanted" | comm -23 - <(uniq "$T/stored") | wc -l)
+	doubled=$(uniq -d "$T/stored" | wc -l)
+}
+
+# --- it bites ------------------------------------------------------------------------
+
+cp "$T/bin/hooklatch-courier" "$T/courier.good"
+cp "$BUILD/guilty/hooklatch-courier" "$T/bin/hooklatch-courier"
+check "serve starts with the guilty courier" serve_start
+sender_start 32 0
+for ((i = 0; i < 8; i++)); do
+	nap $((200 + RANDOM % 400))
+	kill_one courier
+	within 15 healthy || broken "a killed courier comes back"
+done
+sender_stop
+is "only couriers were killed, 8" 8 "${DONE[courier]:-0}"
+look
+echo "kill: a courier that answers before it commits lost $missing of $(recorded) events"
+check "events that were answered too early are missing" [ "$missing" -gt 0 ]
+check "it stops" serve_stop
+rm -rf "$T/inbox"
+cp "$T/courier.good" "$T/bin/hooklatch-courier"
+
+# --- the run --------------------------------------------------------------------------
+
+# Each kind as often as the others, in an order of its own.
+order=()
+for ((i = 0; i < KILLS; i++)); do
+	order+=("${KINDS[i % ${#KINDS[@]}]}")
+done
+for ((i = KILLS - 1; i > 0; i--)); do
+	j=$((RANDOM % (i + 1)))
+	swap=${order[i]} order[i]=${order[j]} order[j]=$swap
+done
+DONE=()
+
+check "serve starts" serve_start
+sender_start 16 $((EVENTS / 15 > 1000 ? 1000 : EVENTS / 15))
+killed=0 turn=0
+while [ "$killed" -lt "$KILLS" ] && [ "$turn" -lt $((KILLS * 3)) ]; do
+	kind=${order[killed]}
+	turn=$((turn + 1))
+	before=${DONE[$kind]:-0}
+	nap $((50 + RANDOM % 700))
+	kill_one "$kind"
+	[ "${DONE[$kind]:-0}" -gt "$before" ] || continue
+	killed=$((killed + 1))
+	# Mostly it recovers first, so that the next kill meets work; sometimes not.
+	if ((RANDOM % 4 > 0)); then
+		within 20 healthy || broken "all is well again after kill -9 of $kind"
+	fi
+done
+check "after the last kill all is well again" within 20 healthy
+within 120 eval '[ "$(recorded)" -ge "$EVENTS" ]' || :
+sender_stop
+said=
+for kind in "${KINDS[@]}"; do
+	said+=" $kind ${DONE[$kind]:-0}"
+	check "at least 3 kills of $kind" [ "${DONE[$kind]:-0}" -ge 3 ]
+done
+check "$KILLS kills" [ "$killed" -ge "$KILLS" ]
+check "$EVENTS events were acknowledged" [ "$(recorded)" -ge "$EVENTS" ]
+is "the provider gave nothing up" 0 "$(sent lost "$SAID")"
+
+# While it runs, and from the inbox alone.
+look
+is "no acknowledged event is missing" 0 "$missing"
+is "no event is there twice" 0 "$doubled"
+family=$(descendants "${PID[serve]}")
+check "serve stops within 8 s, with status 0 or by itself" serve_stop
+# shellcheck disable=SC2086 # numbers
+check "nothing of it is left" within 5 all_gone $family
+check "nobody holds the port" eval '! listening "$PORT"'
+look
+is "no acknowledged event is missing once it stopped" 0 "$missing"
+is "no event is there twice once it stopped" 0 "$doubled"
+is "the database is sound" ok \
+    "$(sqlite3 "$T/inbox/inbox.db" 'PRAGMA integrity_check' 2>&1)"
+check "its log was emptied" [ ! -s "$T/inbox/inbox.db-wal" ]
+
+repeats=$(member repeats <"$T/list" | awk '{ n += $1 } END { print n + 0 }')
+echo "kill:$said; $(recorded) acknowledged, $(sent retried "$SAID") sent again" \
+    "($(sent failed "$SAID") cut off, $(sent status-503 "$SAID") times 503," \
+    "$(sent status-502 "$SAID") times 502), $(wc -l <"$T/list") stored," \
+    "$repeats repeats"
+check "repeats were merged: some events came twice" [ "$repeats" -gt 0 ]
+
+[ "$FAILED" -eq 0 ] || why serve sender
+finish kill
