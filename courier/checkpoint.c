@@ -3,7 +3,27 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "../base/when.h"
 #include "checkpoint.h"
+
+#define MIB		(1024u * 1024)
+#define LOG_COPY	(32u * MIB)	/* see checkpoint.h */
+#define LOG_REST	(4u * MIB)
+#define LOG_WAIT	(128u * MIB)
+#define LOG_WARN	(256u * MIB)
+#define LOG_FULL	(1024u * MIB)
+
+#define WAIT_MS		1000		/* of the writer, at most */
+#define TRIM_MS		50		/* between two copies by the writer */
+#define HELD_MS		1000		/* between two copies that gain nothing */
+
+/* Of the thread's last run. */
+struct run {
+	bool		running;
+	bool		held;		/* it copied nothing, though there was more */
+	enum inbox_code	code;
+	uint64_t	done;		/* bytes of the log that are copied */
+};
 
 struct checkpoint {
 	struct inbox		*inbox;
@@ -13,8 +33,13 @@ struct checkpoint {
 	pthread_mutex_t		 lock;
 	pthread_cond_t		 work;
 	pthread_cond_t		 rest;
-	struct checkpoint_state	 state;
+	struct run		 last;
 	bool			 stop;
+
+	/* The writer's own. */
+	int64_t			 next;		/* not before: steady ms */
+	bool			 full;
+	bool			 warned;
 };
 
 static enum inbox_code
@@ -43,21 +68,22 @@ run(void *arg)
 
 	pthread_mutex_lock(&c->lock);
 	while (!c->stop) {
-		if (!c->state.running) {
+		if (!c->last.running) {
 			pthread_cond_wait(&c->work, &c->lock);
 			continue;
 		}
 		pthread_mutex_unlock(&c->lock);
 		code = copy(c, &in_log, &done, &e);
 		bytes = inbox_log_bytes(c->inbox, (unsigned)(done < 0 ? 0 : done));
-		if (code == INBOX_DOUBT || code == INBOX_FULL)
-			log_say(c->log, LOG_ERROR_, "%s", e.text);
 		pthread_mutex_lock(&c->lock);
-		c->state.held = code == INBOX_OK && done < in_log
-		    && bytes <= c->state.done;
-		c->state.code = code;
-		c->state.done = bytes;
-		c->state.running = false;
+		if ((code == INBOX_DOUBT || code == INBOX_FULL)
+		    && code != c->last.code)
+			log_say(c->log, LOG_ERROR_, "%s", e.text);
+		c->last.held = code != INBOX_OK || (done < in_log
+		    && bytes <= c->last.done);
+		c->last.code = code;
+		c->last.done = bytes;
+		c->last.running = false;
 		pthread_cond_broadcast(&c->rest);
 	}
 	pthread_mutex_unlock(&c->lock);
@@ -102,49 +128,116 @@ checkpoint_stop(struct checkpoint *c)
 	free(c);
 }
 
-void
-checkpoint_kick(struct checkpoint *c)
+/* --- the writer's turn ----------------------------------------------------------- */
+
+static struct run
+look(struct checkpoint *c)
+{
+	struct run r;
+
+	pthread_mutex_lock(&c->lock);
+	r = c->last;
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+static void
+kick(struct checkpoint *c)
 {
 	pthread_mutex_lock(&c->lock);
-	c->state.running = true;
+	c->last.running = true;
 	pthread_cond_signal(&c->work);
 	pthread_mutex_unlock(&c->lock);
 }
 
-struct checkpoint_state
-checkpoint_look(struct checkpoint *c)
+static void
+note(struct checkpoint *c, uint64_t done)
 {
-	struct checkpoint_state s;
-
 	pthread_mutex_lock(&c->lock);
-	s = c->state;
+	c->last.done = done;
+	c->last.held = false;
+	c->last.code = INBOX_OK;
 	pthread_mutex_unlock(&c->lock);
-	return s;
 }
 
-void
-checkpoint_wait(struct checkpoint *c, unsigned ms)
+static struct run
+wait_for_run(struct checkpoint *c)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += ms / 1000;
-	if ((until.tv_nsec += ms % 1000 * 1000000L) >= 1000000000L) {
-		until.tv_nsec -= 1000000000L;
-		until.tv_sec++;
-	}
+	until.tv_sec += WAIT_MS / 1000;
 	pthread_mutex_lock(&c->lock);
-	if (c->state.running)
+	if (c->last.running)
 		pthread_cond_timedwait(&c->rest, &c->lock, &until);
 	pthread_mutex_unlock(&c->lock);
+	return look(c);
+}
+
+/* A reader holds it: that cannot be helped, only said. */
+static void
+warn(struct checkpoint *c, uint64_t size)
+{
+	if (size < LOG_WARN) {
+		c->warned = false;
+	} else if (!c->warned) {
+		c->warned = true;
+		log_say(c->log, LOG_WARN_, "inbox %s: its log has %llu MiB: a "
+		    "reader holds it open (a transaction by hand?); at %u MiB "
+		    "events are refused", inbox_path(c->inbox),
+		    (unsigned long long)(size / MIB), LOG_FULL / MIB);
+	}
+}
+
+enum inbox_code
+checkpoint_turn(struct checkpoint *c, struct err *e)
+{
+	uint64_t size = inbox_wal_bytes(c->inbox), left;
+	struct run r = look(c);
+	int64_t now = when_steady();
+	enum inbox_code code;
+	int mode = SQLITE_CHECKPOINT_PASSIVE;
+
+	if (r.code == INBOX_DOUBT) {
+		note(c, 0);
+		err_set(e, ERR_IO, "inbox %s: a checkpoint failed",
+		    inbox_path(c->inbox));
+		return INBOX_DOUBT;
+	}
+	c->full = size > LOG_FULL;
+	warn(c, size);
+	if (size < LOG_COPY) {
+		if (r.done > 0 && !r.running)
+			note(c, 0);	/* begun anew */
+		return INBOX_OK;
+	}
+	if (r.running && size > LOG_WAIT && !r.held)
+		r = wait_for_run(c);
+	if (r.running || now < c->next)
+		return INBOX_OK;
+	if (size > r.done + LOG_REST) {
+		c->next = r.held ? now + HELD_MS : 0;
+		kick(c);
+		return INBOX_OK;
+	}
+	c->next = now + TRIM_MS;
+	if (c->full)
+		mode = SQLITE_CHECKPOINT_TRUNCATE;	/* no commit will do it */
+	code = inbox_checkpoint(c->inbox, mode, &left, e);
+	if (code == INBOX_OK)
+		note(c, mode == SQLITE_CHECKPOINT_PASSIVE ? size - left : 0);
+	return code == INBOX_DOUBT ? code : INBOX_OK;
+}
+
+bool
+checkpoint_full(const struct checkpoint *c)
+{
+	return c->full;
 }
 
 void
-checkpoint_note(struct checkpoint *c, uint64_t done)
+checkpoint_reset(struct checkpoint *c)
 {
-	pthread_mutex_lock(&c->lock);
-	c->state.done = done;
-	c->state.held = false;
-	c->state.code = INBOX_OK;
-	pthread_mutex_unlock(&c->lock);
+	note(c, 0);
+	c->full = c->warned = false;
 }

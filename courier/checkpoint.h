@@ -4,7 +4,16 @@
  * A thread with a connection of its own copies the log into the database
  * (PASSIVE: nobody waits for it).  What is left when it is done, the few batches
  * that came meanwhile, the writer copies itself, so that its next commit begins
- * the log anew.  A reader that holds a snapshot stops all that: `held`.
+ * the log anew.
+ *
+ *	log of 32 MiB		the thread begins to copy
+ *	4 MiB are left		the writer copies them
+ *	128 MiB			the disk is slower than we are: the writer waits
+ *	256 MiB			a reader holds the log: said once
+ *	1 GiB			`full`: nothing more is to be committed
+ *
+ * The longer the log, the more often one page in it is copied once instead of
+ * many times; the shorter, the sooner a start is over.
  */
 #ifndef COURIER_CHECKPOINT_H
 #define COURIER_CHECKPOINT_H
@@ -13,22 +22,17 @@
 
 struct checkpoint;
 
-struct checkpoint_state {
-	bool		running;
-	bool		held;		/* a run that copied nothing, though it could */
-	enum inbox_code	code;		/* of the last run */
-	uint64_t	done;		/* bytes of the log copied by the last run */
-};
-
 struct checkpoint *checkpoint_start(struct inbox *, struct log *, struct err *);
 void		checkpoint_stop(struct checkpoint *);	/* takes NULL */
 
-/* Begins a run unless one is going on. */
-void		checkpoint_kick(struct checkpoint *);
-struct checkpoint_state checkpoint_look(struct checkpoint *);
-/* Waits for the end of a run, at most ms. */
-void		checkpoint_wait(struct checkpoint *, unsigned ms);
-/* So many bytes of the log are copied: by the writer itself, or (0) begun anew. */
-void		checkpoint_note(struct checkpoint *, uint64_t done);
+/*
+ * The writer's turn, after each batch.  INBOX_DOUBT: a sync failed, here or in
+ * the thread.
+ */
+enum inbox_code	checkpoint_turn(struct checkpoint *, struct err *);
+bool		checkpoint_full(const struct checkpoint *);
+
+/* The inbox was settled, the log truncated: begin from nothing. */
+void		checkpoint_reset(struct checkpoint *);
 
 #endif
