@@ -69,7 +69,7 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # --- tests -------------------------------------------------------------------
-UNIT	= base json conf frame request wire inbox providers auth handler
+UNIT	= base json conf frame request wire inbox providers auth handler webserver
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json
 
@@ -85,6 +85,11 @@ $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
 
 $(BUILD)/tests/test_conf: tests/unit/test_conf.c tests/unit/test.h \
     $(call obj,$(WALL) $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
+
+$(BUILD)/tests/test_webserver: tests/unit/test_webserver.c tests/unit/test.h \
+    $(call obj,cli/webserver $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 

@@ -42,6 +42,18 @@ const struct webserver_line webserver_lines[] = {
 	{ NULL, NULL, LINE_MUST, NULL }
 };
 
+static void
+location(struct buf *b, const char *name, const char *pass, const char *more)
+{
+	buf_printf(b, "\t\tlocation %s {\n\t\t\tfastcgi_pass %s;\n", name, pass);
+	for (const struct webserver_line *l = webserver_lines; l->name != NULL; l++)
+		buf_printf(b, "\t\t\t%s %s;\n", l->name, l->value);
+	/* hooklatch answers within 10 s; three more, and nothing will come. */
+	buf_printf(b, "\t\t\tfastcgi_connect_timeout 5s;\n");
+	buf_printf(b, "\t\t\tfastcgi_send_timeout 13s;\n");
+	buf_printf(b, "\t\t\tfastcgi_read_timeout 13s;\n%s\t\t}\n", more);
+}
+
 void
 webserver_nginx(struct buf *b, const struct webserver *w)
 {
@@ -70,27 +82,25 @@ webserver_nginx(struct buf *b, const struct webserver *w)
 	buf_printf(b, "\tsend_timeout 30s;\n\treset_timedout_connection on;\n");
 	buf_printf(b, "\tunderscores_in_headers off;\n\n");
 
-	/*
-	 * The handlers' socket stands here twice: nginx tries as many servers as
-	 * it knows, so a connection that a dying worker took is tried once more.
-	 */
-	buf_printf(b, "\tupstream hooklatch {\n");
-	for (int i = 0; i < 2; i++)
-		buf_printf(b, "\t\tserver \"unix:%s\" max_fails=0;\n", w->socket);
-	buf_printf(b, "\t\tkeepalive 64;\n\t\tkeepalive_requests 1000000;\n\t}\n\n");
+	buf_printf(b, "\tupstream hooklatch {\n\t\tserver \"unix:%s\" "
+	    "max_fails=0;\n", w->socket);
+	buf_printf(b, "\t\tkeepalive 64;\n\t\tkeepalive_requests 1000000;\n\t}\n");
+	buf_printf(b, "\tupstream hooklatch_fresh {\n\t\tserver \"unix:%s\" "
+	    "max_fails=0;\n\t}\n\n", w->socket);
 
 	buf_printf(b, "\tserver {\n\t\tlisten %s backlog=4096;\n", w->listen);
 	/* Ours refuses first: a body just over the limit gets our own answer. */
 	buf_printf(b, "\t\tclient_max_body_size %llu;\n",
 	    (unsigned long long)w->max_body + (1u << 20));
 	buf_printf(b, "\t\tclient_body_buffer_size 64k;\n\n");
-	buf_printf(b, "\t\tlocation / {\n\t\t\tfastcgi_pass hooklatch;\n");
-	for (const struct webserver_line *l = webserver_lines; l->name != NULL; l++)
-		buf_printf(b, "\t\t\t%s %s;\n", l->name, l->value);
-	/* hooklatch answers within 10 s; three more, and nothing will come. */
-	buf_printf(b, "\t\t\tfastcgi_connect_timeout 5s;\n");
-	buf_printf(b, "\t\t\tfastcgi_send_timeout 13s;\n");
-	buf_printf(b, "\t\t\tfastcgi_read_timeout 13s;\n\t\t}\n");
+	/*
+	 * A worker that dies leaves dead connections among those that are kept,
+	 * and nginx may try one after another.  So the last try is another
+	 * location's, which connects anew; what was stored already is a repeat.
+	 */
+	location(b, "/", "hooklatch",
+	    "\t\t\terror_page 502 = @hooklatch_again;\n");
+	location(b, "@hooklatch_again", "hooklatch_fresh", "");
 	if (w->include != NULL)
 		buf_printf(b, "\t\tinclude \"%s\";\n", w->include);
 	buf_printf(b, "\t}\n}\n");
@@ -461,7 +471,9 @@ location_judge(struct reading *r, size_t block, struct str pass)
 	if (d != NULL && str_eq(d->rest, STR("on")))
 		find(r, true, "location %.*s: remove \"underscores_in_headers on;\": "
 		    "X_Sig and X-Sig then look alike", STR_ARG(at));
-	if (upstream == 0 || !block_says(r, upstream, STR("keepalive"), NULL))
+	/* A named location is a second try, and that is better made anew. */
+	if (!str_starts(at, STR("@")) && (upstream == 0 ||
+	    !block_says(r, upstream, STR("keepalive"), NULL)))
 		find(r, false, "location %.*s: pass to an upstream block with "
 		    "\"keepalive 64;\": without it fastcgi_keep_conn keeps nothing",
 		    STR_ARG(at));
