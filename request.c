@@ -11,8 +11,8 @@
 
 /*
  * What the web server says of itself.  A client's headers arrive only as HTTP_*
- * and can name none of these.  Of two rows for one member the first that the
- * server sends counts.
+ * and can name none of these.  Of two rows for one member the upper one counts, of
+ * a parameter that comes twice the first.
  */
 static const struct {
 	struct str	name;
@@ -67,35 +67,32 @@ add_header(struct request *q, struct str name, struct str value)
 	return true;
 }
 
-static struct str
-env_get(char *const *envp, struct str name)
-{
-	for (; *envp != NULL; envp++)
-		if (strncmp(*envp, name.p, name.n) == 0 && (*envp)[name.n] == '=')
-			return str_of(*envp + name.n + 1);
-	return STR_NONE;
-}
-
 static int
 take_params(struct request *q, char *const *envp)
 {
-	struct str length;
+	struct str values[NPARAMS] = { STR_NONE }, length = STR_NONE;
 
+	for (; *envp != NULL; envp++) {
+		struct str value = str_of(*envp), name = str_cut(&value, '=');
+
+		if (value.p == NULL || str_starts(name, STR("HTTP_")))
+			continue;
+		for (size_t i = 0; i < NPARAMS; i++)
+			if (values[i].n == 0 && str_eq(name, params[i].name))
+				values[i] = value;
+		if (length.n == 0 && str_eq(name, STR("CONTENT_LENGTH")))
+			length = value;
+	}
 	for (size_t i = 0; i < NPARAMS; i++) {
 		struct str *into = (struct str *)((char *)q + params[i].into);
-		struct str value = env_get(envp, params[i].name);
 
-		if (into->p != NULL || value.n == 0)
+		if (into->p != NULL || values[i].n == 0)
 			continue;
-		*into = arena_str(q->arena, value);
+		*into = arena_str(q->arena, values[i]);
 		if (into->p == NULL)
 			return -1;
 	}
-	/* None, or an empty one, is no length; what is no number is no request. */
-	length = env_get(envp, STR("CONTENT_LENGTH"));
 	q->has_length = str_to_u64(length, &q->length);
-	if (length.n > 0 && !q->has_length)
-		q->fault = REQUEST_BAD;
 	return 0;
 }
 
