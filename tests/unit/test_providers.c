@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "auth.h"
+#include "auth_sign.h"
 #include "base/arena.h"
 #include "handshake.h"
 #include "provider.h"
@@ -397,6 +398,53 @@ other_query(const struct provider *p, const struct example *x,
 	arena_free(a);
 }
 
+/* Signed anew by auth_sign.c, the body as it is: it must hold. */
+static void
+sign_anew(const struct provider *p, const struct example *x,
+    const struct signature *s)
+{
+	struct arena *a = arena_new(ARENA);
+	struct sign_wish w = { .method = x->method, .url = x->url, .body = x->body,
+	    .now = x->clock, .alternative = (int)(s - p->signatures) };
+	struct change none = { .clock = 0 };
+	struct signed_request out;
+	struct example again = *x;
+	struct route *r;
+	struct err e = { .text = "" };
+
+	for (size_t i = 0; i < x->nheaders; i++)
+		if (str_eq_nocase(x->headers[i].name, STR("content-type")))
+			w.content_type = x->headers[i].value;
+	/* A published vector over what is no body of that kind. */
+	if (w.content_type.n == 0 && x->body.n > 0 && x->body.p[0] != '{' &&
+	    s->places[0].kind != PLACE_HEADER)
+		goto out;
+	/* Signing does not write multipart. */
+	if (s->places[0].kind == PLACE_FIELD &&
+	    str_starts_nocase(w.content_type, STR("multipart/")))
+		goto out;
+	if ((s->algorithm->family == FAMILY_KEY && x->private_key.n == 0) ||
+	    (r = route_new(p, NULL, x->secrets, x->secrets, x->nsecrets, x->params,
+	    &e)) == NULL)
+		goto out;
+	w.private_key = x->private_key;
+	if (auth_sign(r, &w, a, &out, &e) != 0) {
+		CHECKF(false, "%.*s: %.*s: is signed anew: %s", STR_ARG(p->id),
+		    STR_ARG(x->says), e.text);
+	} else {
+		again.headers = out.headers;
+		again.nheaders = out.nheaders;
+		again.body = out.body;
+		again.target = str_skip(out.url, x->url.n - x->target.n);
+		/* A handshake is one still. */
+		CHECKF(is_genuine(p, &again, &none), "%.*s: %.*s: signed anew it "
+		    "holds", STR_ARG(p->id), STR_ARG(x->says));
+	}
+	route_free(r);
+out:
+	arena_free(a);
+}
+
 static void
 check_provider(struct str id, struct str text)
 {
@@ -431,6 +479,7 @@ check_provider(struct str id, struct str text)
 		other_secret(p, &x[i], s);
 		other_clock(p, &x[i], s);
 		other_query(p, &x[i], s);
+		sign_anew(p, &x[i], s);
 	}
 	CHECKF(p->nsignatures == 0 || (genuine >= 1 && forged >= 2),
 	    "%s: one genuine example and two forged at least", name);
