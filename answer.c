@@ -1,6 +1,8 @@
 /*
  * answer.c - see answer.h.
  */
+#include <stdio.h>
+
 #include "answer.h"
 
 static const struct {
@@ -43,4 +45,27 @@ answer_reason(int status)
 		if (reasons[i].status == status)
 			return reasons[i].reason;
 	return "Status";
+}
+
+size_t
+answer_head(char *out, size_t size, const struct answer *a)
+{
+	bool typed = a->type.n > 0;
+	int n;
+
+	n = snprintf(out, size, "Status: %d %s\r\n%s%.*s%s%.*s", a->status,
+	    answer_reason(a->status), typed ? "Content-Type: " : "",
+	    STR_ARG(a->type),
+	    typed ? "\r\nX-Content-Type-Options: nosniff\r\n" : "",
+	    STR_ARG(a->extra));
+	if (n < 0 || (size_t)n >= size)
+		return 0;
+	/* Without its length an empty body would go out in chunks. */
+	if (a->status != 204)
+		n += snprintf(out + n, size - (size_t)n,
+		    "Content-Length: %zu\r\n", a->body.n);
+	if ((size_t)n >= size)
+		return 0;
+	n += snprintf(out + n, size - (size_t)n, "\r\n");
+	return (size_t)n < size ? (size_t)n : 0;
 }

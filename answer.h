@@ -14,6 +14,14 @@ struct answer {
 	struct str	 body;
 };
 
+/*
+ * The lines before the body as CGI wants them (RFC 3875, section 6), Status first
+ * and the empty line last.  How many bytes; 0 when they do not fit.  nginx takes
+ * 4 KiB of them unless it is told otherwise.
+ */
+#define ANSWER_HEAD	4000
+size_t		 answer_head(char *out, size_t size, const struct answer *);
+
 /* "OK" for 200; "Status" for what is not in the table.  RFC 9110 section 15. */
 const char	*answer_reason(int status);
 

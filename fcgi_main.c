@@ -376,32 +376,26 @@ conn_answer(void *self, struct flight *f, const struct answer *a)
 {
 	struct worker *w = self;
 	struct conn *c = f->owner;
-	bool keep = c->frame.keep && !w->draining, sent;
-	char head[256];
-	int n;
+	bool keep = c->frame.keep && !w->draining;
+	char head[ANSWER_HEAD];
+	size_t n = answer_head(head, sizeof(head), a);
 
-	n = snprintf(head, sizeof(head), "Status: %d %s\r\n%s%.*s%s", a->status,
-	    answer_reason(a->status), a->type.n > 0 ? "Content-Type: " : "",
-	    STR_ARG(a->type), a->type.n > 0 ? "\r\n" : "");
-	FCGX_PutStr(head, n, c->fcgi.out);
-	if (a->type.n > 0)
-		FCGX_PutS("X-Content-Type-Options: nosniff\r\n", c->fcgi.out);
-	if (a->extra.n > 0)
-		FCGX_PutStr(a->extra.p, (int)a->extra.n, c->fcgi.out);
-	FCGX_PutS("\r\n", c->fcgi.out);
-	if (a->body.n > 0)
+	if (n > 0) {
+		FCGX_PutStr(head, (int)n, c->fcgi.out);
 		FCGX_PutStr(a->body.p, (int)a->body.n, c->fcgi.out);
+	} else {
+		FCGX_PutS("Status: 500 Internal Server Error\r\n\r\n",
+		    c->fcgi.out);
+	}
 	/*
-	 * With keepConnection libfcgi leaves the descriptor alone, and whether the
-	 * connection lives on is ours to say.  A failure to write never un-stores
-	 * an event: the provider tries again and is told so.
+	 * With keepConnection libfcgi closes only what it could not write to, and
+	 * whether the connection lives on is ours to say.  A failure to write
+	 * never un-stores an event: the provider tries again and is told so.
 	 */
 	c->fcgi.keepConnection = 1;
-	FCGX_FFlush(c->fcgi.out);
-	sent = FCGX_GetError(c->fcgi.out) == 0;
-	if (!sent)
-		c->fcgi.ipcFd = -1;
 	FCGX_Finish_r(&c->fcgi);
+	if (c->fcgi.ipcFd == -1)
+		c->fd = -1;
 
 	body_close(&f->request);
 	arena_return(w, f->arena);
@@ -411,7 +405,7 @@ conn_answer(void *self, struct flight *f, const struct answer *a)
 	c->state = READING;
 	c->fault = REQUEST_FINE;
 	frame_init(&c->frame);
-	if (!keep || !sent)
+	if (!keep || c->fd == -1)
 		conn_close(w, c);
 }
 
@@ -888,13 +882,14 @@ static void
 cgi_answer(void *self, struct flight *f, const struct answer *a)
 {
 	struct cgi *cgi = self;
+	char head[ANSWER_HEAD];
+	size_t n = answer_head(head, sizeof(head), a);
 
 	(void)f;
-	printf("Status: %d %s\r\n", a->status, answer_reason(a->status));
-	if (a->type.n > 0)
-		printf("Content-Type: %.*s\r\n"
-		    "X-Content-Type-Options: nosniff\r\n", STR_ARG(a->type));
-	printf("%.*s\r\n", STR_ARG(a->extra));
+	if (n > 0)
+		fwrite(head, 1, n, stdout);
+	else
+		fputs("Status: 500 Internal Server Error\r\n\r\n", stdout);
 	fwrite(a->body.p, 1, a->body.n, stdout);
 	fflush(stdout);
 	cgi->answered = true;
@@ -1177,6 +1172,22 @@ die(struct log *log, const struct err *e)
 	return e->code;
 }
 
+/* Before anything is forked: a worker that cannot start would come again. */
+static int
+user_check(const struct conf *conf, struct err *e)
+{
+	char user[64];
+	uid_t uid;
+	gid_t gid;
+
+	snprintf(user, sizeof(user), "%.*s", STR_ARG(conf->handler_user));
+	if (os_user(user, &uid, &gid, e) == -1)
+		return -1;
+	return uid != 0 ? 0 : err_set(e, ERR_CONF, "users.handler is \"%s\": "
+	    "started by root the workers must have a user that is not root",
+	    user);
+}
+
 static void
 log_where(char *where, size_t size, const struct conf *conf)
 {
@@ -1212,6 +1223,8 @@ main(int argc, char **argv)
 		    "pool with -l, or set another inbox");
 		return die(&log, &e);
 	}
+	if (geteuid() == 0 && user_check(setting->conf, &e) == -1)
+		return die(&log, &e);
 	pool = o.listen != NULL || o.workers > 0;
 	if (!pool)		/* the web server or systemd is the master */
 		return worker_run(setting, listener, NULL, &log);

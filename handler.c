@@ -342,6 +342,7 @@ handler_decide(const struct setting *s, struct request *q, int64_t now,
 		return say(d, method_not_allowed(r, q->arena), "method");
 
 	d.verdict = auth_verify(r, q, now);
+	d.judged = true;
 	if (d.verdict.code != VERDICT_GENUINE && d.verdict.code != VERDICT_OPEN)
 		return say(d, refused(p), d.verdict.reason);
 	if (hs.step == HANDSHAKE_VERIFY) {
@@ -536,9 +537,10 @@ log_request(struct handler *h, const struct flight *f, int status)
 	if (known) {
 		line_str(&l, "hook", d->route->hook->path);
 		line_str(&l, "provider", d->route->hook->provider);
+	}
+	if (d->judged)
 		line_str(&l, "verdict",
 		    str_of(verdict_name(d->verdict.code)));
-	}
 	line_str(&l, "reason", str_of(d->reason));
 	if (d->verdict.secret.n > 0)
 		line_str(&l, "secret", d->verdict.secret);

@@ -56,6 +56,7 @@ struct decision {
 	const struct route *route;	/* NULL: no such hook */
 	struct answer	 answer;	/* now, or once the event is kept */
 	struct verdict	 verdict;
+	bool		 judged;	/* it came as far as the verdict */
 	const char	*reason;	/* a word for the log: "no-hook" */
 	struct event	 event;		/* for ACT_STORE */
 };
