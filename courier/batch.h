@@ -19,7 +19,11 @@
 #include "put.h"
 
 #define BATCH_QUEUE	(64u * 1024 * 1024)	/* bytes that may wait */
+#ifdef BENCH_ONE_COMMIT			/* bench/run: what batching is worth */
+#define BATCH_EVENTS	1
+#else
 #define BATCH_EVENTS	1024			/* in one transaction */
+#endif
 #define BATCH_BYTES	(16u * 1024 * 1024)
 
 struct batch;
