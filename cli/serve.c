@@ -629,12 +629,12 @@ say_ready(struct serve *s)
 	if (s->conf->nhooks > 20)
 		buf_printf(&b, " and %zu more", s->conf->nhooks - 20);
 	if (s->o.no_nginx)
-		fprintf(stderr, "hooklatch: serving FastCGI on unix:%s (hooks: %.*s; "
-		    "inbox: %.*s)\n", s->socket, (int)b.n, b.p,
+		log_say(&s->log, LOG_INFO_, "serving FastCGI on unix:%s (hooks: "
+		    "%.*s; inbox: %.*s)", s->socket, (int)b.n, b.p,
 		    STR_ARG(s->conf->inbox));
 	else
-		fprintf(stderr, "hooklatch: serving http://%s/ (hooks: %.*s; "
-		    "inbox: %.*s)\n", s->address.text, (int)b.n, b.p,
+		log_say(&s->log, LOG_INFO_, "serving http://%s/ (hooks: %.*s; "
+		    "inbox: %.*s)", s->address.text, (int)b.n, b.p,
 		    STR_ARG(s->conf->inbox));
 	buf_free(&b);
 	os_notify("READY=1");
