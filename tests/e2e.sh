@@ -99,11 +99,6 @@ courier_pid() {
 # Where the configuration is, as "hooklatch" above sees it.
 CONF=$T/hooklatch.json
 
-if [ -n "${E2E_HOW:-}" ]; then
-	# shellcheck source=/dev/null
-	. "$E2E_HOW"
-fi
-
 # --- requests ----------------------------------------------------------------------
 
 URL=
@@ -835,6 +830,11 @@ no_secret_anywhere() {
 }
 
 # --- all of it -----------------------------------------------------------------------------------
+
+if [ -n "${E2E_HOW:-}" ]; then
+	# shellcheck source=/dev/null
+	. "$E2E_HOW"
+fi
 
 for tool in curl openssl; do
 	command -v "$tool" >/dev/null || { broken "$tool is there"; finish "$STAGE"; }
