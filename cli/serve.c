@@ -115,6 +115,7 @@ struct serve {
 	struct buf	 nginx_line;
 	struct part	 parts[PARTS];
 	const char	*health;	/* what the probes ask for */
+	struct buf	 warnings;	/* of the configuration */
 
 	int64_t		 started;
 	bool		 ready;
@@ -811,16 +812,11 @@ read_conf(struct serve *s, struct err *e)
 				break;
 			}
 		}
-	if (routes != NULL && warn.n > 0)
-		fprintf(stderr, "%.*s%s", (int)warn.n, warn.p,
-		    warn.p[warn.n - 1] != '\n' ? "\n" : "");
-	buf_free(&warn);
-	if (routes == NULL) {
-		bundle_free(bundle);
-		return -1;
-	}
-	routes_free(routes);
+	s->warnings = warn;
 	bundle_free(bundle);
+	if (routes == NULL)
+		return -1;
+	routes_free(routes);
 	return 0;
 }
 
@@ -885,6 +881,19 @@ find_programs(struct serve *s, struct err *e)
 	return 0;
 }
 
+static void
+say_warnings(struct serve *s)
+{
+	struct str rest = buf_str(&s->warnings), line;
+
+	while (rest.n > 0) {
+		line = str_cut(&rest, '\n');
+		if (line.n > 0)
+			log_say(&s->log, LOG_WARN_, "%.*s", STR_ARG(line));
+	}
+	buf_free(&s->warnings);
+}
+
 /* Signals become bytes, children's orphans become ours. */
 static int
 take_charge(struct serve *s, struct err *e)
@@ -911,14 +920,15 @@ serve_all(struct serve *s, struct err *e)
 {
 	char health[256], where[512];
 
-	if (read_conf(s, e) == -1 || find_programs(s, e) == -1)
-		return -1;
 	if (address_read(&s->address, s->o.listen, e) == -1 ||
-	    (s->address.port == 0 && address_try(&s->address, 0, e) == -1))
+	    read_conf(s, e) == -1 || find_programs(s, e) == -1)
+		return -1;
+	if (s->address.port == 0 && address_try(&s->address, 0, e) == -1)
 		return -1;
 	snprintf(where, sizeof(where), "%.*s", STR_ARG(s->conf->log));
 	if (log_open(&s->log, where, "hooklatch", e) == -1)
 		return -1;
+	say_warnings(s);
 	if (rundir_open(&s->dir, s->address.port, e) == -1)
 		return -1;
 	rundir_end_leftovers(&s->dir, &s->log);
@@ -968,6 +978,7 @@ serve_run(const struct command *c, int argc, char **argv, struct err *e)
 		rundir_clean(&s.dir);
 	}
 	buf_free(&s.nginx_line);
+	buf_free(&s.warnings);
 	conf_free(s.conf);
 	return rc;
 }

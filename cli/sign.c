@@ -118,8 +118,8 @@ sign_run(const struct command *self, int argc, char **argv, struct err *e)
 		if (s.request.nheaders > 0)
 			buf_putc(&b, '\n');
 		if (!str_eq(s.request.body, s.body))
-			fprintf(stderr, "hooklatch sign: the signature stands in the "
-			    "body, which therefore changed: use --curl or --json\n");
+			fprintf(stderr, "hooklatch sign: the body changed, because the "
+			    "signature or the id stands in it: use --curl or --json\n");
 		if (s.request.nheaders == 0 && str_eq(s.request.body, s.body))
 			fprintf(stderr, "hooklatch sign: the signature stands in the "
 			    "URL: use --curl or --json\n");
