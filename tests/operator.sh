@@ -91,9 +91,11 @@ for id in $IDS; do
 	    ${key:+--private-key "$key.pem"}
 	is "$id: a signed sample is taken" "0 2" "$STATUS $(head -c 1 "$T/out")"
 	if [ -n "$key" ]; then
-		openssl genpkey -algorithm "$(case $id in discord) echo ed25519 ;; *) echo EC ;; esac)" \
-		    $(case $id in discord) ;; *) echo -pkeyopt ec_paramgen_curve:P-256 ;; esac) \
-		    -out "$T/other.pem" 2>/dev/null
+		if [ "$id" = discord ]; then
+			openssl genpkey -algorithm ed25519 -out "$T/other.pem" 2>/dev/null
+		else
+			openssl ecparam -name prime256v1 -genkey -noout -out "$T/other.pem"
+		fi
 		status "$H" send "$id" --private-key "$T/other.pem" --url "$URL/hooks/$id"
 	else
 		status "$H" send "$id" --secret "file:$T/wrong/$id" --url "$URL/hooks/$id" \
