@@ -36,7 +36,8 @@ JUDGE	= request body provider template route auth auth_mac auth_key auth_static 
 	  handshake answer
 ROAD	= frame handler link pool fcgi_main
 COURIER	= courier/main courier/door courier/batch courier/bodies \
-	  courier/inbox courier/retention courier/checkpoint courier/reader
+	  courier/inbox courier/gather courier/retention \
+	  courier/checkpoint courier/reader
 # Requests made, not judged: in the tool and the tests, never in the handler.
 SAMPLE	= auth_sign provider_examples
 CLI	= cli/main cli/serve cli/rundir cli/probe cli/webserver cli/check \
@@ -78,7 +79,7 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
-    $(call obj,courier/inbox courier/bodies courier/retention $(WALL) $(BASE))
+    $(call obj,courier/inbox courier/gather courier/bodies courier/retention $(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -lsqlite3 -ljson-c -lcrypto

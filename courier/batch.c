@@ -569,6 +569,7 @@ run(void *arg)
 	uint64_t left;
 	struct err e;
 
+	pthread_setname_np(pthread_self(), "batch");
 	while (wait_for_work(b))
 		work(b);
 	checkpoint_stop(b->checkpoint);

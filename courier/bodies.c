@@ -282,6 +282,7 @@ run(void *arg)
 	struct bodies *b = arg;
 	struct puts some;
 
+	pthread_setname_np(pthread_self(), "bodies");
 	puts_init(&some);
 	for (;;) {
 		pthread_mutex_lock(&b->lock);

@@ -66,6 +66,7 @@ run(void *arg)
 	int in_log, done;
 	uint64_t bytes;
 
+	pthread_setname_np(pthread_self(), "checkpoint");
 	pthread_mutex_lock(&c->lock);
 	while (!c->stop) {
 		if (!c->last.running) {

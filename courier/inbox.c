@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "../base/digest.h"
+#include "gather.h"
 #include "inbox.h"
 
 #define INBOX_MARK	0x484b4c54	/* application_id: "HKLT" */
+#define PAGE		8192		/* a webhook of 7 KB in one, measured */
 #define KEY_LEN		16		/* 128 bits of a SHA-256 */
 #define WAL_FRAME_HEAD	24
 #define MS_DAY		(24 * 3600 * 1000LL)
@@ -120,8 +122,7 @@ static const char *const statements[ST_COUNT] = {
 	[ST_OTHER_BODY] = "SELECT 1 FROM seen"
 	    " WHERE key = ?2 AND digest <> ?3 AND " LIVING " LIMIT 1",
 	[ST_OTHER_ID] = "SELECT 1 FROM seen"
-	    " WHERE bytes = ?2 AND key <> ?3 AND event <> ?4 AND " LIVING
-	    " LIMIT 1",
+	    " WHERE bytes = ?2 AND key <> ?3 AND " LIVING " LIMIT 1",
 	[ST_REPEAT_SEEN] = "UPDATE seen SET repeats = repeats + 1, last = ?4,"
 	    " until = CASE kind WHEN 'bytes' THEN until"
 	    " ELSE max(until, ?5) END WHERE key = ?2 AND digest = ?3",
@@ -405,7 +406,8 @@ version_of(struct inbox *b, sqlite3 *db, int64_t *version, struct err *e)
 	    e)) != INBOX_OK)
 		return code;
 	if (things == 0 && mark == 0 && *version == 0)
-		return INBOX_OK;	/* new */
+		return inbox_code_of(b, sqlite3_exec(db, "PRAGMA page_size = "
+		    TEXT(PAGE), NULL, NULL, NULL), "making it", e);
 	if (mark != INBOX_MARK) {
 		err_set(e, ERR_DATA, "inbox %s: this is a database, but not an "
 		    "inbox of hooklatch; name another file", b->path);
@@ -476,7 +478,7 @@ settle(struct inbox *b, struct err *e)
 	int i, rc;
 
 	rc = sqlite3_open_v2(b->path, &b->db, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, gather_vfs());
 	if (rc != SQLITE_OK)
 		return inbox_code_of(b, rc, "opening", e);
 	sqlite3_busy_timeout(b->db, SETTLE_WAIT_MS);
@@ -861,8 +863,8 @@ ask(struct inbox *b, enum statement i, bool *yes, struct err *e)
 }
 
 static enum inbox_code
-put_marks(struct inbox *b, const struct event *ev, const struct key *k,
-    int64_t now, unsigned *flags, struct err *e)
+put_marks(struct inbox *b, const struct key *k, int64_t now, unsigned *flags,
+    struct err *e)
 {
 	sqlite3_stmt *st;
 	enum inbox_code code;
@@ -882,7 +884,6 @@ put_marks(struct inbox *b, const struct event *ev, const struct key *k,
 		sqlite3_bind_int64(st, 1, now);
 		bind_bytes(st, 2, k->bytes, KEY_LEN);
 		bind_bytes(st, 3, k->key, KEY_LEN);
-		bind_text(st, 4, str_of(ev->id));
 		if ((code = ask(b, ST_OTHER_ID, &yes, e)) != INBOX_OK)
 			return code;
 		if (yes)
@@ -968,7 +969,7 @@ inbox_put(struct inbox *b, const struct event *ev, int64_t now,
 		if (code != INBOX_OK)
 			return code;
 	}
-	if ((code = put_marks(b, ev, &k, now, &flags, e)) != INBOX_OK)
+	if ((code = put_marks(b, &k, now, &flags, e)) != INBOX_OK)
 		return code;
 	if ((flags & STORED_OTHER_ID) && ev->refuse_replay) {
 		a->refusal = REFUSED_REPLAY;

@@ -395,6 +395,7 @@ sit(void *arg)
 	struct seat *s = arg;
 	struct wire *w = s->wire;
 
+	pthread_setname_np(pthread_self(), "reader");
 	reader_serve(s->all->inbox, w, s->all->log);
 	pthread_mutex_lock(&s->all->lock);
 	s->wire = NULL;
