@@ -444,5 +444,7 @@ main(int argc, char **argv)
 		return die(&c, &e);
 	inbox_free(c.inbox);
 	conf_free(c.conf);
+	free(c.path);
+	free(c.socket);
 	return 0;
 }
