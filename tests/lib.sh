@@ -91,6 +91,13 @@ skip() {
 	printf 'SKIPPED: %s: %s\n' "$1" "$2"
 }
 
+# quietly LOG COMMAND...: what it says goes to $T/log/LOG; for "check"
+quietly() {
+	local log=$1
+	shift
+	"$@" >>"$T/log/$log" 2>&1
+}
+
 # finish NAME
 finish() {
 	local name=$1 skipped=
