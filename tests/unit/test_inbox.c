@@ -261,8 +261,7 @@ event_of(const struct step *s, unsigned i)
 	ev.proven = s->how & PROVEN;
 	ev.refuse_replay = s->how & REFUSE;
 	ev.merge = s->merge;
-	if (ev.signed_bytes)
-		digest_sha256(ev.body, ev.digest);
+	digest_sha256(ev.body, ev.digest);	/* counts only when it is signed */
 	return ev;
 }
 
