@@ -880,12 +880,9 @@ auth_event(const struct route *r, struct request *q, const struct verdict *v,
 	if ((ev->event_id.n > 0 && !proven) || ev->refuse_replay)
 		ev->signed_bytes = auth_digest(r, q, v, ev->digest);
 	if (ev->merge > 0) {
-		/* Where nothing is signed, equal bodies are equal bytes. */
-		ev->signed_bytes = auth_digest(r, q, v, ev->digest);
-		if (!ev->signed_bytes) {
-			digest_sha256(q->body, ev->digest);
-			ev->signed_bytes = true;
-		}
+		/* A retry may be signed anew, at another time: the body decides. */
+		digest_sha256(q->body, ev->digest);
+		ev->signed_bytes = true;
 	}
 	return ev->headers.p != NULL && ev->target.p != NULL;
 }

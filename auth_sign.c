@@ -278,32 +278,81 @@ made_up(struct work *k)
 
 /* --- what is signed beside the body -------------------------------------------------- */
 
+/* Did the caller give that header? */
+static bool
+named_already(const struct work *k, const struct place *place)
+{
+	for (size_t i = 0; i < k->w->nheaders; i++)
+		if (place->kind == PLACE_HEADER &&
+		    str_eq_nocase(k->w->headers[i].name, place->name))
+			return true;
+	return false;
+}
+
+/* A number that no event had yet, for ids that are numbers. */
+static struct str
+made_up_number(struct work *k)
+{
+	uint64_t n = 0;
+
+	if (os_random(&n, sizeof(n)) != 0)
+		return STR_NONE;
+	return arena_printf(k->a, "%llu",
+	    (unsigned long long)(n >> 12));	/* exact in a double, too */
+}
+
+/* Can the request hold a value there: a form's field, a name of a JSON object? */
+static bool
+fits(const struct work *k, const struct request *q, const struct place *place)
+{
+	if (place->kind == PLACE_FIELD)
+		return request_body_kind(q) == BODY_FORM;
+	return place->kind != PLACE_BODY || (q->body.n > 0 &&
+	    json_scan(q->body, k->r->json, NULL) == JSON_OK);
+}
+
 /*
- * An id or a type into the first place of a list that can take it; one that the
- * signature covers is preferred.  Without a wish a header is made up, a body stays.
+ * An id or a type into a place of a list that can take it; one that the signature
+ * names is preferred, then one that is there already.
  */
 static int
 put_source(struct work *k, const struct template *list, size_t n, struct str wish,
     bool make)
 {
 	const struct place *place = NULL;
+	enum json_kind kind = JSON_STRING;
+	struct request q;
+	struct str old;
+	int best = 0;
 
+	if (make_request(k, &q) != 0)
+		return -1;
 	for (size_t i = 0; i < n; i++) {
 		const struct piece *p = list[i].pieces;
+		int rank;
 
-		if (list[i].n != 1 || p->op != PIECE_PLACE || p->function != NULL)
+		if (list[i].n != 1 || p->op != PIECE_PLACE || p->function != NULL ||
+		    !fits(k, &q, &p->place))
 			continue;
-		if (place == NULL || (signature_covers(k->s, &list[i]) &&
-		    template_has_place(&k->s->signs, &p->place)))
+		rank = template_has_place(&k->s->signs, &p->place) ? 3 :
+		    is_there(k, &p->place) ? 2 : 1;
+		if (rank > best) {
+			best = rank;
 			place = &p->place;
+		}
 	}
 	if (place == NULL)
 		return 0;
 	if (wish.n > 0)
 		return put_value(k, place, wish, false);
-	if (!make || place->kind != PLACE_HEADER || is_there(k, place))
+	if (!make || named_already(k, place))
 		return 0;
-	return put_value(k, place, made_up(k), false);
+	if (place_get(place, &q, &old, &kind) != PLACE_FOUND &&
+	    place->kind != PLACE_HEADER)
+		return 0;
+	return kind == JSON_NUMBER ?
+	    put_value(k, place, made_up_number(k), true) :
+	    put_value(k, place, made_up(k), false);
 }
 
 static int

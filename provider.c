@@ -154,8 +154,8 @@ read_object(struct reader *r, const struct json_object *o, const char *what,
 		const char *words[WORDS_MAX + 1], *near;
 		size_t n = 0;
 
-		if (v == NULL)
-			return json_err(r->doc, o, r->e, "\"%.*s\" in %s is null: "
+		if (json_kind(v) == JSON_NULL)
+			return json_err(r->doc, v, r->e, "\"%.*s\" in %s is null: "
 			    "leave it out", STR_ARG(str_head(name, 60)), what);
 		while (row->name != NULL && !str_eq(name, str_of(row->name)))
 			row++;
