@@ -5,7 +5,7 @@
  * framing, no log line.  bench/run compares hooklatch with it.  It trusts its
  * peer as no server should: half a request stops it.
  *
- * usage: null_fcgi SOCKET WORKERS     (ends when its standard input closes)
+ * usage: null_fcgi SOCKET WORKERS     (until it is ended; its workers follow)
  */
 #include <fcgiapp.h>
 #include <poll.h>
@@ -82,7 +82,6 @@ main(int argc, char **argv)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	char c;
 
 	if (argc != 3) {
 		fputs("usage: null_fcgi SOCKET WORKERS\n", stderr);
@@ -97,8 +96,6 @@ main(int argc, char **argv)
 	for (int i = 0; i < atoi(argv[2]); i++)
 		if (fork() == 0)
 			work(fd);
-	while (read(0, &c, 1) > 0)
-		;
-	kill(0, SIGTERM);
-	return 0;
+	for (;;)
+		pause();
 }
