@@ -197,7 +197,7 @@ look_for_findings() {
 		[ -e "$file" ] || continue
 		if grep -qE 'AddressSanitizer|runtime error:|LeakSanitizer|Assertion .* failed|stack smashing' "$file"; then
 			broken "no finding of a sanitizer in ${file##*/}"
-			grep -aE -A 12 'AddressSanitizer|runtime error:|LeakSanitizer|Assertion|smashing' "$file" | head -n 40
+			grep -aE -A 12 'AddressSanitizer|runtime error:|LeakSanitizer|Assertion|smashing' "$file" | head -n 40 || :
 		fi
 	done
 }
