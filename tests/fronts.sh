@@ -97,7 +97,7 @@ spawn_start() {
 # --- nginx ----------------------------------------------------------------------
 
 nginx_start() {
-	local users=() file
+	local user= file
 	mkdir -p "$T/nginx"
 	for file in nginx/*.conf; do
 		sed -e "s#/run/hooklatch/fcgi.sock#$T/run/fcgi.sock#" \
@@ -126,9 +126,10 @@ nginx_start() {
 			include hooklatch.conf;
 		}
 	END
-	as_root && users=(-g "user $WEB_USER;")
-	start web nginx -e stderr -c "$T/nginx/example.conf" -g "daemon off;" \
-	    "${users[@]}"
+	# One -g: nginx takes the last, and without "daemon off" would leave us.
+	as_root && user="user $WEB_USER;"
+	start web nginx -e stderr -c "$T/nginx/example.conf" \
+	    -g "daemon off; $user"
 }
 
 # --- Apache ---------------------------------------------------------------------
