@@ -890,7 +890,8 @@ cgi_answer(void *self, struct flight *f, const struct answer *a)
 		fwrite(head, 1, n, stdout);
 	else
 		fputs("Status: 500 Internal Server Error\r\n\r\n", stdout);
-	fwrite(a->body.p, 1, a->body.n, stdout);
+	if (a->body.n > 0)
+		fwrite(a->body.p, 1, a->body.n, stdout);
 	fflush(stdout);
 	cgi->answered = true;
 }
