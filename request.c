@@ -40,31 +40,26 @@ static const struct {
  * sender wrote, not what the web server made of it.
  */
 static bool
-is_no_header(struct str name)
+is_no_header(struct str lower_name)
 {
-	return str_eq(name, STR("PROXY")) || str_eq(name, STR("CONTENT_TYPE")) ||
-	    str_eq(name, STR("CONTENT_LENGTH"));
+	return str_eq(lower_name, STR("proxy")) ||
+	    str_eq(lower_name, STR("content-type")) ||
+	    str_eq(lower_name, STR("content-length"));
 }
 
-static bool
-add_header(struct request *q, struct str name, struct str value)
+/* X_FOO -> x-foo. */
+static struct str
+header_name(struct arena *a, struct str name)
 {
-	char *p = arena_bytes(q->arena, name.n + 1);
-	struct header *h = &q->headers[q->nheaders];
+	char *p = arena_bytes(a, name.n + 1);
 
-	h->value = arena_str(q->arena, value);
-	if (p == NULL || h->value.p == NULL)
-		return false;
-	for (size_t i = 0; i < name.n; i++) {
+	for (size_t i = 0; p != NULL && i < name.n; i++) {
 		char c = name.p[i];
 
 		p[i] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ?
 		    (char)(c - 'A' + 'a') : c;
 	}
-	p[name.n] = '\0';
-	h->name = (struct str){ p, name.n };
-	q->nheaders++;
-	return true;
+	return (struct str){ p, name.n };
 }
 
 static int
@@ -104,6 +99,7 @@ take_headers(struct request *q, char *const *envp)
 
 	for (; *envp != NULL; envp++) {
 		struct str value = str_of(*envp), name = str_cut(&value, '=');
+		struct header *h = &q->headers[q->nheaders];
 
 		if (value.p == NULL)
 			continue;
@@ -111,14 +107,17 @@ take_headers(struct request *q, char *const *envp)
 			if (typed || value.n == 0)
 				continue;
 			typed = true;
+			h->name = STR("content-type");
 		} else if (str_starts(name, STR("HTTP_")) && name.n > 5) {
-			name = str_skip(name, 5);
-			if (is_no_header(name))
+			h->name = header_name(q->arena, str_skip(name, 5));
+			if (h->name.p != NULL && is_no_header(h->name))
 				continue;
 		} else
 			continue;
-		if (!add_header(q, name, value))
+		h->value = arena_str(q->arena, value);
+		if (h->name.p == NULL || h->value.p == NULL)
 			return -1;
+		q->nheaders++;
 	}
 	return 0;
 }
