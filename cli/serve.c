@@ -584,18 +584,25 @@ nginx_user(const struct conf *c, char *text, size_t size)
 	    getpwnam(group) != NULL ? group : "nobody", group);
 }
 
+static uint64_t
+largest_body(const struct conf *c)
+{
+	uint64_t most = c->max_body;
+
+	for (size_t i = 0; i < c->nhooks; i++)
+		if (c->hooks[i].max_body > most)
+			most = c->hooks[i].max_body;
+	return most;
+}
+
 static int
 nginx_write(struct serve *s, struct err *e)
 {
 	char user[140], include[1024];
 	unsigned connections = (unsigned)descriptors();
-	uint64_t most = s->conf->max_body;
 	struct buf b = BUF(64 * 1024);
 	int rc;
 
-	for (size_t i = 0; i < s->conf->nhooks; i++)
-		if (s->conf->hooks[i].max_body > most)
-			most = s->conf->hooks[i].max_body;
 	nginx_user(s->conf, user, sizeof(user));
 	if (s->o.include != NULL && path_from_here(s->o.include, include,
 	    sizeof(include), e) == -1)
@@ -609,7 +616,7 @@ nginx_write(struct serve *s, struct err *e)
 		.processes = processors() < 4 ? processors() : 4,
 		.connections = connections > 8256 ? 8192 :
 		    connections > 128 ? connections - 64 : 64,
-		.max_body = most,
+		.max_body = largest_body(s->conf),
 	});
 	rc = buf_ok(&b) ? rundir_write(&s->dir, "nginx.conf", buf_str(&b), 0644, e) :
 	    err_set(e, ERR_SOFTWARE, "nginx.conf is too long");
@@ -712,6 +719,33 @@ stop_step(struct serve *s, int64_t now)
 	return true;
 }
 
+/* --- reload ----------------------------------------------------------------------- */
+
+/*
+ * The parts read the file themselves, and say what is wrong with it.  What we
+ * need of it: the variables for a part that is started later, and nginx's limit.
+ */
+static void
+reload(struct serve *s)
+{
+	struct conf *now, *before = s->conf;
+	struct err e;
+
+	for (int i = 0; i < PARTS; i++)
+		if (i != NGINX && s->parts[i].pid != 0)
+			kill(s->parts[i].pid, SIGHUP);
+	if ((now = cli_conf(s->o.config, NULL, NULL, &e)) == NULL)
+		return;
+	s->conf = now;
+	if (largest_body(now) != largest_body(before) && s->parts[NGINX].pid != 0) {
+		if (nginx_write(s, &e) == 0)
+			kill(s->parts[NGINX].pid, SIGHUP);
+		else
+			log_say(&s->log, LOG_ERROR_, "%s", e.text);
+	}
+	conf_free(before);
+}
+
 /* --- the loop --------------------------------------------------------------------- */
 
 static void
@@ -730,9 +764,7 @@ take_signal(struct serve *s, int signal_number)
 		}
 		break;
 	case SIGHUP:
-		for (int i = 0; i < PARTS; i++)
-			if (i != NGINX && s->parts[i].pid != 0)
-				kill(s->parts[i].pid, SIGHUP);
+		reload(s);
 		break;
 	case SIGCHLD:
 		reap(s);
