@@ -95,11 +95,14 @@ $(BUILD)/tests/test_webserver: tests/unit/test_webserver.c tests/unit/test.h \
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 
 # Tools of the scripts in tests/: see the comment at the top of each.
-TOOL_BINS = $(addprefix $(BUILD)/tests/,sender torture unframed)
+TOOL_BINS = $(addprefix $(BUILD)/tests/,sender torture unframed putter)
 
 $(BUILD)/tests/sender: tests/tool/sender.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -lcrypto
+$(BUILD)/tests/putter: tests/tool/putter.c $(call obj,wire event $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/torture: tests/tool/torture.c tests/unit/test.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $<

@@ -18,6 +18,7 @@
 
 #define TICK_MS		1000
 #define LOCK_MS		3		/* between two tries for the lock */
+#define LOCKED_MS	500		/* until health is told of it */
 #define SETTLE_MS	250		/* between two tries to settle */
 #define TIDY_MS		100		/* between two looks at retention */
 #define PROBE		(1024 * 1024)	/* bytes that a disk must have again */
@@ -191,7 +192,8 @@ judge(struct batch *b)
 		why = "the inbox is full";
 	} else if (checkpoint_full(b->checkpoint)) {
 		why = "a reader holds the inbox's log";
-	} else if (b->locked != 0 && when_steady() - b->locked > TICK_MS) {
+	} else if (b->locked != 0
+	    && when_steady() - b->locked > LOCKED_MS) {
 		why = "somebody holds the inbox's lock";
 	} else {
 		r = 0;
@@ -538,13 +540,15 @@ static bool
 wait_for_work(struct batch *b)
 {
 	struct timespec until;
+	int64_t ms = TICK_MS - 1;
 	bool go_on;
 
 	pthread_mutex_lock(&b->lock);
 	if (b->queue.first == NULL && !b->stop && !b->retention.more) {
+		if (b->locked != 0 || !inbox_sound(b->inbox))
+			ms = SETTLE_MS;
 		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += (inbox_sound(b->inbox) ? TICK_MS - 1 : SETTLE_MS)
-		    * 1000000L;
+		until.tv_nsec += ms * 1000000L;
 		if (until.tv_nsec >= 1000000000L) {
 			until.tv_nsec -= 1000000000L;
 			until.tv_sec++;

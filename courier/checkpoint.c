@@ -6,9 +6,9 @@
 #include "../base/when.h"
 #include "checkpoint.h"
 
+#ifndef MIB		/* tests/courier.sh has smaller ones */
 #define MIB		(1024u * 1024)
-#define LOG_COPY	(32u * MIB)	/* see checkpoint.h */
-#define LOG_REST	(4u * MIB)
+#endif
 #define LOG_WAIT	(128u * MIB)
 #define LOG_WARN	(256u * MIB)
 #define LOG_FULL	(1024u * MIB)
@@ -194,6 +194,7 @@ enum inbox_code
 checkpoint_turn(struct checkpoint *c, struct err *e)
 {
 	uint64_t size = inbox_wal_bytes(c->inbox), left;
+	uint64_t share = inbox_log_share(c->inbox);
 	struct run r = look(c);
 	int64_t now = when_steady();
 	enum inbox_code code;
@@ -207,7 +208,7 @@ checkpoint_turn(struct checkpoint *c, struct err *e)
 	}
 	c->full = size > LOG_FULL;
 	warn(c, size);
-	if (size < LOG_COPY) {
+	if (size < share) {
 		if (r.done > 0 && !r.running)
 			note(c, 0);	/* begun anew */
 		return INBOX_OK;
@@ -216,7 +217,7 @@ checkpoint_turn(struct checkpoint *c, struct err *e)
 		r = wait_for_run(c);
 	if (r.running || now < c->next)
 		return INBOX_OK;
-	if (size > r.done + LOG_REST) {
+	if (size > r.done + share / 8) {
 		c->next = r.held ? now + HELD_MS : 0;
 		kick(c);
 		return INBOX_OK;

@@ -185,9 +185,12 @@ take_hello(struct loop *l, struct conn *c, struct get *g, struct err *e)
 
 	/* With what it has said already; a reader waits for its own writing. */
 	epoll_ctl(l->epoll, EPOLL_CTL_DEL, wire_fd(c->wire), NULL);
-	if (!readers_give(l->door->readers, c->wire))
-		return err_set(e, ERR_TEMP, "there are %d operators already",
-		    READERS_MOST);
+	if (!readers_give(l->door->readers, c->wire)) {
+		say_refused(l, c, 0, REFUSED_BUSY, "too many operators are here");
+		if (c->wire != NULL)
+			wire_flush(c->wire, e);
+		return err_set(e, ERR_TEMP, "too many operators");
+	}
 	c->wire = NULL;
 	return 0;
 }

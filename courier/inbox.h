@@ -104,6 +104,8 @@ void		inbox_files_add(struct inbox *, int64_t bytes);
 void		inbox_files_set(struct inbox *, int64_t bytes);
 uint64_t	inbox_wal_bytes(const struct inbox *);	/* after the last commit */
 uint64_t	inbox_log_bytes(const struct inbox *, unsigned frames);
+/* What the log may grow to before it is copied: less in a small inbox. */
+uint64_t	inbox_log_share(const struct inbox *);
 
 /*
  * A checkpoint on the writer's own connection: mode as SQLite's.  *left: pages of

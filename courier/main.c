@@ -343,6 +343,7 @@ signals_block(void)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* past a limit on files: an error will do */
 	signal(SIGALRM, too_slow);
 }
 

@@ -6,6 +6,8 @@
  *	putter [options] SOCKET list		one line for each row
  *	putter [options] SOCKET show		-i ID; the body on stdout
  *
+ * With -R COURIER -C FILE it starts COURIER --read-only and speaks to that.
+ *
  * An answer is "stored ID FLAGS REPEATS" or "refused REASON WHY"; no answer
  * because the courier went away is "gone".  Exit status: 0 all stored (or
  * listed), 1 something was refused, 2 the courier is away, 3 it spoke nonsense.
@@ -41,14 +43,15 @@ static struct options {
 	bool		 proven;
 	bool		 refuse_replay;
 	uint64_t	 merge;
-	uint64_t	 fd;		/* a socket, instead of SOCKET */
+	const char	*courier;	/* to be started, instead of SOCKET */
+	const char	*conf;		/* its file */
 	uint64_t	 timeout;	/* ms of silence */
 	bool		 quiet;		/* only a summary */
 	bool		 raw;		/* a message that is none */
 	uint64_t	 after, limit;
 	bool		 newest;
 } o = { .n = 1, .window = 64, .size = 7168, .hook = "/hooks/test",
-	.fd = UINT64_MAX, .timeout = 10000 };
+	.timeout = 10000 };
 
 static int64_t
 micros(void)
@@ -143,6 +146,31 @@ event_fill(struct event *ev, uint64_t number, struct str body, char *event_id)
 
 /* --- the wire ------------------------------------------------------------------ */
 
+/* The courier's end is descriptor 3 of the child. */
+static int
+courier_start(void)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1)
+		die(3, "socketpair", strerror(errno));
+	switch (fork()) {
+	case -1:
+		die(3, "fork", strerror(errno));
+		break;
+	case 0:
+		close(pair[0]);
+		if (pair[1] != 3 && dup2(pair[1], 3) == -1)
+			_exit(127);
+		execl(o.courier, o.courier, "-c", o.conf, "--read-only",
+		    "--operator-fd", "3", (char *)NULL);
+		_exit(127);
+	default:
+		close(pair[1]);
+	}
+	return pair[0];
+}
+
 static struct wire *
 say_hello(const char *path, enum wire_role role)
 {
@@ -151,7 +179,7 @@ say_hello(const char *path, enum wire_role role)
 	struct err e;
 	int fd;
 
-	fd = o.fd != UINT64_MAX ? (int)o.fd : os_connect_unix(path, &e);
+	fd = o.courier != NULL ? courier_start() : os_connect_unix(path, &e);
 	if (fd == -1)
 		die(2, path, e.text);
 	w = wire_new(fd, role == ROLE_WORKER ? DOOR_WORKER : DOOR_OPERATOR,
@@ -171,16 +199,18 @@ hear(struct wire *w, struct wire_msg *m)
 {
 	struct pollfd p = { wire_fd(w), POLLIN, 0 };
 	struct err e;
+	bool open;
 	int got;
 
+	/* Who takes no more may still have answered. */
 	for (;;) {
-		if (wire_flush(w, &e) == -1)
-			return false;
+		open = wire_flush(w, &e) == 0;
 		if ((got = wire_next(w, m, &e)) == -1)
 			die(3, "courier", e.text);
 		if (got == 1)
 			return true;
-		p.events = (short)(POLLIN | (wire_waiting(w) ? POLLOUT : 0));
+		p.events = (short)(POLLIN
+		    | (open && wire_waiting(w) ? POLLOUT : 0));
 		if (poll(&p, 1, (int)o.timeout) == 0)
 			die(2, "courier", "it does not answer");
 		if (wire_receive(w, &e) == -1)
@@ -329,6 +359,10 @@ rows(const char *path, bool show)
 		if (m.type == WIRE_WELCOME)
 			continue;
 		get_u64(&g);
+		if (m.type == WIRE_REFUSED) {
+			puts("refused");
+			return 1;
+		}
 		if (m.type == WIRE_END) {
 			cursor = get_u64(&g);
 			error = get_str(&g);
@@ -359,15 +393,16 @@ rows(const char *path, bool show)
 int
 main(int argc, char **argv)
 {
-	static const char letters[] = "n:w:s:f:k:i:e:g:prm:F:t:qxa:l:N";
+	static const char letters[] = "n:w:s:f:k:i:e:g:prm:R:C:t:qxa:l:N";
 	struct { int c; uint64_t *to; } numbers[] = {
 		{ 'n', &o.n }, { 'w', &o.window }, { 's', &o.size },
-		{ 'm', &o.merge }, { 'F', &o.fd }, { 't', &o.timeout },
+		{ 'm', &o.merge }, { 't', &o.timeout },
 		{ 'a', &o.after }, { 'l', &o.limit },
 	};
 	struct { int c; const char **to; } texts[] = {
 		{ 'f', &o.file }, { 'k', &o.hook }, { 'i', &o.id },
 		{ 'e', &o.event_id }, { 'g', &o.signs },
+		{ 'R', &o.courier }, { 'C', &o.conf },
 	};
 	struct { int c; bool *to; } flags[] = {
 		{ 'p', &o.proven }, { 'r', &o.refuse_replay }, { 'q', &o.quiet },
