@@ -212,7 +212,7 @@ struct taken {
 	size_t		 nsigs;
 	bool		 empty;			/* a signature of no bytes */
 	bool		 doubled;		/* a name, or too many signatures */
-	bool		 wrong;			/* a parameter that is not the hook's */
+	bool		 others;		/* a signature for somebody else */
 	struct str	 captures[CAPTURES_MAX];
 };
 
@@ -278,22 +278,35 @@ take_sig(struct taken *t, enum encoding encoding, struct str text,
 		t->sigs[t->nsigs++] = (struct str){ out, n };
 }
 
+/* A name that is a parameter of the hook must be what the hook says. */
+static bool
+is_ours(const struct route *r, const struct form_item *item,
+    const struct str *values)
+{
+	for (size_t i = 0; i < item->nparts; i++)
+		if (item->parts[i].kind == PART_PARAM && !fixed_eq_text(
+		    r->params[item->parts[i].index], values[i]))
+			return false;
+	return true;
+}
+
 static void
 take_item(const struct route *r, struct request *q, const struct form_item *item,
     const struct str *values, struct taken *t)
 {
+	if (!is_ours(r, item, values)) {
+		t->others = true;
+		return;
+	}
 	for (size_t i = 0; i < item->nparts; i++) {
 		const struct form_part *p = &item->parts[i];
 
 		switch (p->kind) {
 		case PART_TEXT:
+		case PART_PARAM:
 			break;
 		case PART_SIG:
 			take_sig(t, p->encoding, values[i], q->arena);
-			break;
-		case PART_PARAM:
-			if (!fixed_eq_text(r->params[p->index], values[i]))
-				t->wrong = true;
 			break;
 		case PART_CAPTURE:
 			if (t->captures[p->index].p != NULL)
@@ -462,7 +475,7 @@ judge_time(const struct route *r, const struct signature *s, struct str text,
 /* One value of the place, or one group of a value. */
 static struct verdict
 judge_group(const struct route *r, size_t alternative, struct request *q,
-    struct str text, int64_t now)
+    struct str text, int64_t now, size_t *tries)
 {
 	const struct signature *s = &r->provider->signatures[alternative];
 	const struct key *match;
@@ -473,11 +486,15 @@ judge_group(const struct route *r, size_t alternative, struct request *q,
 	take_apart(r, q, &s->form, text, &t);
 	if (t.doubled)
 		return refuse(VERDICT_DOUBLED, "a part of the signature came twice");
-	if (t.wrong)
+	if (t.nsigs == 0 && t.others)
 		return refuse(VERDICT_FORGED, "signed for somebody else");
 	if (t.nsigs == 0)
 		return t.empty ? refuse(VERDICT_ABSENT, no_signature) :
 		    refuse(VERDICT_FORGED, "no signature of this scheme");
+	/* Of all groups together: each may cost a public key's arithmetic. */
+	if (t.nsigs > *tries)
+		return refuse(VERDICT_DOUBLED, "too many signatures");
+	*tries -= t.nsigs;
 	scope.captures = t.captures;
 	if (s->form.time != -1)
 		scope.time = t.captures[s->form.time];
@@ -576,7 +593,7 @@ judge(const struct route *r, size_t alternative, struct request *q, int64_t now)
 	const struct signature *s = &r->provider->signatures[alternative];
 	struct str groups[GROUPS_MAX];
 	struct verdict v, worst;
-	size_t n;
+	size_t n, tries = SIGNATURES_MAX;
 
 	if (s->kinds != 0 && s->kinds != BODY_ANY &&
 	    (s->kinds & request_body_kind(q)) == 0)
@@ -587,7 +604,7 @@ judge(const struct route *r, size_t alternative, struct request *q, int64_t now)
 	if (r->keys[alternative] == NULL)
 		return refuse(VERDICT_FORGED, "no key for this scheme");
 	for (size_t i = 0; i < n; i++) {
-		v = judge_group(r, alternative, q, groups[i], now);
+		v = judge_group(r, alternative, q, groups[i], now, &tries);
 		v.group = (int)i;
 		if (v.code == VERDICT_GENUINE)
 			return v;

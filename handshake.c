@@ -3,9 +3,10 @@
  *
  * The oracle: X asks GET ?crc_token=T and wants HMAC(secret, T) back, from anybody,
  * and signs its events with HMAC(secret, body).  Who could choose T as a whole body
- * would have us sign it.  So what is signed for a stranger must be a short token, and
- * must not be JSON by itself; the loader lets such a handshake be only where bodies
- * are JSON and must be well-formed.
+ * would have us sign it.  So what is signed for a stranger must be a short token,
+ * must not be JSON by itself, and must not begin with the text that a provider's
+ * signed bytes begin with; the loader lets such a handshake be only where bodies
+ * are JSON and nothing but such a text and the body is signed.
  */
 #include <string.h>
 
@@ -110,9 +111,24 @@ is_token(struct str s)
 	return json_scan(s, tiny, NULL) == JSON_BROKEN;
 }
 
+/* Would it be an event's signed bytes, with the text that they begin with? */
+static bool
+begins_as_event(const struct provider *p, struct str s)
+{
+	for (size_t i = 0; i < p->nsignatures; i++) {
+		const struct template *t = &p->signatures[i].signs;
+
+		if (t->n > 1 && t->pieces[0].op == PIECE_TEXT &&
+		    str_starts(s, t->pieces[0].text))
+			return true;
+	}
+	return false;
+}
+
 /* May the request's values that stand in the answer be said back? */
 static bool
-may_be_echoed(const struct handshake_rule *h, const struct scope *s, bool verified)
+may_be_echoed(const struct provider *provider, const struct handshake_rule *h,
+    const struct scope *s, bool verified)
 {
 	for (size_t i = 0; i < h->body.n; i++) {
 		const struct piece *p = &h->body.pieces[i];
@@ -128,7 +144,7 @@ may_be_echoed(const struct handshake_rule *h, const struct scope *s, bool verifi
 		if (value.n > ECHO_MAX || (value.n > 0 && !str_printable(value)))
 			return false;
 		if (p->function != NULL && !verified && template_keyed(&h->body) &&
-		    !is_token(value))
+		    (!is_token(value) || begins_as_event(provider, value)))
 			return false;
 	}
 	return true;
@@ -146,7 +162,7 @@ answer(const struct route *r, const struct handshake_rule *h, struct request *q,
 
 	if (!tokens_hold(h, &s))
 		return refuse(h, "wrong-token");
-	if (!may_be_echoed(h, &s, verified))
+	if (!may_be_echoed(r->provider, h, &s, verified))
 		return refuse(h, "not-to-be-echoed");
 	if (h->body.n > 0 && (body = template_text(&h->body, &s)).p == NULL)
 		return refuse(h, "not-to-be-echoed");

@@ -1443,6 +1443,27 @@ read_echo(struct reader *r, const struct json_object *v, struct handshake_rule *
 	return 0;
 }
 
+/*
+ * Can a token that is signed for a stranger be told from what an event signs?  If
+ * that is JSON, or text and JSON; see the oracle in handshake.c.
+ */
+static bool
+told_apart(const struct provider *p)
+{
+	for (size_t i = 0; i < p->nsignatures; i++) {
+		const struct template *t = &p->signatures[i].signs;
+		bool body = t->n > 0 && t->pieces[t->n - 1].op == PIECE_BODY &&
+		    t->pieces[t->n - 1].function == NULL;
+
+		if (p->signatures[i].algorithm->family != FAMILY_MAC)
+			continue;
+		if (!body || t->n > 2 ||
+		    (t->n == 2 && t->pieces[0].op != PIECE_TEXT))
+			return false;
+	}
+	return p->bodies == BODY_JSON;
+}
+
 static int
 read_handshake(struct reader *r, const struct json_object *o,
     struct handshake_rule *h)
@@ -1465,12 +1486,12 @@ read_handshake(struct reader *r, const struct json_object *o,
 	if (h->is_signed && r->p->nsignatures == 0)
 		return json_err(r->doc, o, r->e, "a \"signed\" handshake of a "
 		    "provider without a \"signature\"");
-	/* See the oracle in handshake.c. */
 	if (template_keyed(&h->body) && (!h->is_signed || h->open) &&
-	    r->p->bodies != BODY_JSON)
+	    !told_apart(r->p))
 		return json_err(r->doc, o, r->e, "a handshake that is not signed "
 		    "and answers an hmac would sign events for anybody: only with "
-		    "\"bodies\": [\"json\"] can the two be told apart");
+		    "\"bodies\": [\"json\"] and \"signs\": \"{body}\" can the two "
+		    "be told apart");
 	h->store = h->is_signed;
 	for (size_t i = 0; i < h->nwhen; i++)
 		if (!h->when[i].method && h->when[i].test == TEST_EQUALS)

@@ -223,7 +223,14 @@ test_refused_files(void)
 		{ "{" MAC ",'handshakes':[{'when':{'query:c':true},'answer':{'body':"
 		    "'{hmac-sha256-hex(query:c)}'}}]}", "p.json:1:73: a handshake that "
 		    "is not signed and answers an hmac would sign events for anybody: "
-		    "only with \"bodies\": [\"json\"] can the two be told apart" },
+		    "only with \"bodies\": [\"json\"] and \"signs\": \"{body}\" can the "
+		    "two be told apart" },
+		{ "{'bodies':['json'],'signature':{'header':'S','algorithm':'hmac-sha256"
+		    "','signs':'{header:X-T}.{body}'},'handshakes':[{'when':{'query:c':t"
+		    "rue},'answer':{'body':'{hmac-sha256-hex(query:c)}'}}]}",
+		    "p.json:1:117: a handshake that is not signed and answers an hmac "
+		    "would sign events for anybody: only with \"bodies\": [\"json\"] "
+		    "and \"signs\": \"{body}\" can the two be told apart" },
 		{ "{" MAC ",'handshakes':[{'when':{'query:c':true},'answer':{'body':"
 		    "'{secret}'}}]}", "p.json:1:108: {secret} may only stand in what a "
 		    "plain hash signs" },
@@ -598,6 +605,17 @@ test_verdicts(void)
 		    HEX, NULL, NULL, 0, VERDICT_FORGED, NULL },
 		{ "for us", NULL, "X-Sig: kid|" HEX, NULL, NULL, 0, VERDICT_GENUINE,
 		    NULL },
+		{ "for others and for us", "{'signature':{'header':'X-Sig','form':"
+		    "'{key_id}|{sig:hex}','list':'&','algorithm':'hmac-sha256'}}",
+		    "X-Sig: other|" HEX_NO "&kid|" HEX, NULL, NULL, 0, VERDICT_GENUINE,
+		    NULL },
+		{ "our signature for others", NULL, "X-Sig: other|" HEX "&kid|" HEX_NO,
+		    NULL, NULL, 0, VERDICT_FORGED, NULL },
+		{ "seventeen in two groups", "{'signature':{'header':'X-Sig','form':"
+		    "'v1={sig:hex}','list':' ,','algorithm':'hmac-sha256'}}", "X-Sig: "
+		    "v1=00,v1=00,v1=00,v1=00,v1=00,v1=00,v1=00,v1=00 v1=00,v1=00,v1=00,"
+		    "v1=00,v1=00,v1=00,v1=00,v1=00,v1=" HEX, NULL, NULL, 0,
+		    VERDICT_DOUBLED, NULL },
 	};
 	static const struct str names[] = { STR("one"), STR("two") };
 	static const struct str texts[] = { STR("sec"), STR("second") };
@@ -954,6 +972,31 @@ test_stored_handshakes(void)
 	make_request(&q, "", arena_printf(arena, "{\"challenge\":\"%.1025s\"}",
 	    big).p, NULL);
 	CHECK(handshake_try(r, &q, true).step == HANDSHAKE_REFUSE, "no more");
+	route_free(r);
+	provider_free(p);
+}
+
+/* Where events sign a text and the body, a token must not begin with that text. */
+static void
+test_oracle_prefix(void)
+{
+	static const struct str name = STR("one"), text = STR("sec");
+	struct hook hook = { .path = STR("/h"), .window = -1 };
+	struct provider *p;
+	struct route *r;
+	struct request q;
+	struct err e;
+
+	arena_reset(arena);
+	p = own_provider("{'bodies':['json'],'signature':{'header':'S','algorithm':"
+	    "'hmac-sha256','signs':'hmacsha256={body}'},'handshakes':[{'when':"
+	    "{'query:c':true},'answer':{'body':'{hmac-sha256-hex(query:c)}'}}]}");
+	r = route_new(p, &hook, &name, &text, 1, NULL, &e);
+	make_request(&q, "", "", "/h?c=890e4665-4dfe-4ab1-b689-ed553bceeed0");
+	CHECK(handshake_try(r, &q, false).step == HANDSHAKE_ANSWER, "a UUID is signed");
+	make_request(&q, "", "", "/h?c=hmacsha256%3D123");
+	CHECK(handshake_try(r, &q, false).step == HANDSHAKE_REFUSE,
+	    "an event is not");
 	route_free(r);
 	provider_free(p);
 }
@@ -1316,6 +1359,7 @@ main(void)
 	test_key_signatures();
 	test_handshakes();
 	test_stored_handshakes();
+	test_oracle_prefix();
 	test_ids();
 	test_body_ids();
 	test_merge();
