@@ -50,7 +50,7 @@ const struct option_row check_options[] = {
 };
 #undef AT
 
-/* --- our own ------------------------------------------------------------------------ */
+/* --- our own -------------------------------------------------------------- */
 
 static void
 put_covers(struct buf *b, unsigned covers)
@@ -173,7 +173,7 @@ put_hook_json(struct buf *b, const struct route *r)
 	buf_free(&proof);
 }
 
-/* --- what a check found --------------------------------------------------------------- */
+/* --- what a check found --------------------------------------------------- */
 
 struct report {
 	bool		 json;
@@ -264,7 +264,7 @@ out:
 	buf_free(&warn);
 }
 
-/* --- a web server's -------------------------------------------------------------------- */
+/* --- a web server's ------------------------------------------------------- */
 
 /* Runs a program and takes what it says; its exit status, or -1. */
 static int
@@ -475,7 +475,7 @@ out:
 	buf_free(&dump);
 }
 
-/* --- the command ------------------------------------------------------------------------- */
+/* --- the command ---------------------------------------------------------- */
 
 static int
 report_print(struct report *r, struct err *e)

@@ -51,7 +51,7 @@ struct command {
 int	cli_options(const struct command *, int argc, char **argv, void *into,
 	    struct err *);
 
-/* --- the subcommands: 0, or -1 and an error whose code is the exit status -- */
+/* --- the subcommands: 0, or -1 and an error whose code is the exit status --- */
 
 int	serve_run(const struct command *, int, char **, struct err *);
 int	check_run(const struct command *, int, char **, struct err *);
@@ -63,7 +63,7 @@ int	sign_run(const struct command *, int, char **, struct err *);
 extern const struct option_row serve_options[], check_options[],
     providers_options[], events_options[], send_options[], sign_options[];
 
-/* --- what several of them need ------------------------------------------- */
+/* --- what several of them need -------------------------------------------- */
 
 /*
  * Where one of our programs, or a system's, is: beside this one (build/), in

@@ -60,7 +60,7 @@ const struct option_row events_options[] = {
 };
 #undef AT
 
-/* --- the one who is asked -------------------------------------------------------- */
+/* --- the one who is asked ------------------------------------------------- */
 
 struct courier {
 	struct wire	*wire;
@@ -228,7 +228,7 @@ courier_open(struct courier *c, const struct conf *conf, const char *config,
 	return -1;
 }
 
-/* --- rows as they come ------------------------------------------------------------ */
+/* --- rows as they come ---------------------------------------------------- */
 
 struct printer {
 	const struct events_options *o;
@@ -328,7 +328,7 @@ list(struct courier *c, const struct filter *f, struct printer *p, struct err *e
 	return rows_take(c, p, e);
 }
 
-/* --- how they look ------------------------------------------------------------------ */
+/* --- how they look -------------------------------------------------------- */
 
 static int
 print_json(struct printer *p, const struct inbox_row *row, struct err *e)
@@ -516,7 +516,7 @@ print_show_json(struct printer *p, const struct inbox_row *row, struct err *e)
 	return print_json(&with, row, e);
 }
 
-/* --- list, show, tail --------------------------------------------------------------- */
+/* --- list, show, tail ----------------------------------------------------- */
 
 static int
 filter_make(struct filter *f, const struct events_options *o, struct err *e)

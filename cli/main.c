@@ -109,7 +109,7 @@ version_run(const struct command *self, int argc, char **argv, struct err *e)
 	return 0;
 }
 
-/* --- options ---------------------------------------------------------------- */
+/* --- options -------------------------------------------------------------- */
 
 static const struct option_row *
 option_find(const struct option_row *rows, const char *word, size_t n)
@@ -201,7 +201,7 @@ cli_options(const struct command *c, int argc, char **argv, void *into,
 	return operands;
 }
 
-/* --- what several subcommands need ------------------------------------------ */
+/* --- what several subcommands need ---------------------------------------- */
 
 int
 cli_program(const char *name, char *path, size_t size, struct err *e)
@@ -310,7 +310,7 @@ cli_print(struct buf *b, struct err *e)
 	return 0;
 }
 
-/* --- main -------------------------------------------------------------------- */
+/* --- main ----------------------------------------------------------------- */
 
 int
 main(int argc, char **argv)

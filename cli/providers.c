@@ -19,7 +19,7 @@ const struct option_row providers_options[] = {
 	{ NULL, 0, NULL, 0, NULL }
 };
 
-/* --- words ------------------------------------------------------------------------ */
+/* --- words ---------------------------------------------------------------- */
 
 /* "secret", "public_key", then what else its file asks for. */
 static void
@@ -83,7 +83,7 @@ provider_shipped(struct str id, struct err *e)
 	return provider_read(text, id, name, e);
 }
 
-/* --- one line for each --------------------------------------------------------------- */
+/* --- one line for each ---------------------------------------------------- */
 
 static void
 put_row(struct buf *b, const struct provider *p)
@@ -135,7 +135,7 @@ put_object(struct buf *b, const struct provider *p)
 	buf_put(b, STR("]}\n"));
 }
 
-/* --- one in full ------------------------------------------------------------------------ */
+/* --- one in full ---------------------------------------------------------- */
 
 static void
 put_wrapped(struct buf *b, const char *name, struct str text)

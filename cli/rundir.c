@@ -152,7 +152,7 @@ rundir_clean(const struct rundir *d)
 			rmdir(path);	/* only when it is empty */
 }
 
-/* --- what was started ---------------------------------------------------------- */
+/* --- what was started ----------------------------------------------------- */
 
 static void
 boot_id(char id[40])

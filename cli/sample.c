@@ -12,7 +12,7 @@
 
 #define SAMPLE_MAX	((size_t)64 << 20)	/* of a body */
 
-/* --- who signs ------------------------------------------------------------------------ */
+/* --- who signs ------------------------------------------------------------ */
 
 /* "NAME=VALUE" of --param; a VALUE that names a secret is read. */
 static int
@@ -97,7 +97,7 @@ route_of_provider(struct sample *s, const struct sample_options *o,
 	return s->own != NULL ? 0 : -1;
 }
 
-/* --- what is sent ---------------------------------------------------------------------- */
+/* --- what is sent --------------------------------------------------------- */
 
 static char *
 read_stdin(size_t *n, struct err *e)

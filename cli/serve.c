@@ -53,7 +53,7 @@
 #define BACKLOG		4096
 #define ENV_MAX		96
 
-/* --- options ---------------------------------------------------------------- */
+/* --- options -------------------------------------------------------------- */
 
 struct serve_options {
 	const char	*config;
@@ -77,7 +77,7 @@ const struct option_row serve_options[] = {
 	{ NULL, 0, NULL, 0, NULL }
 };
 
-/* --- the process ------------------------------------------------------------- */
+/* --- the process ---------------------------------------------------------- */
 
 enum part_name { COURIER, POOL, NGINX, PARTS };
 
@@ -124,7 +124,7 @@ struct serve {
 	struct err	*failed;	/* why it ends early; code NONE: it does not */
 };
 
-/* --- where to listen ----------------------------------------------------------- */
+/* --- where to listen ------------------------------------------------------ */
 
 static int
 address_read(struct address *a, const char *option, struct err *e)
@@ -210,7 +210,7 @@ address_try(struct address *a, int64_t until, struct err *e)
 	}
 }
 
-/* --- what a part starts with ----------------------------------------------------- */
+/* --- what a part starts with ---------------------------------------------- */
 
 struct environ {
 	char	*v[ENV_MAX + 1];
@@ -423,7 +423,7 @@ part_start(struct serve *s, enum part_name which, struct err *e)
 	return remember(s, e);
 }
 
-/* --- a part's life --------------------------------------------------------------- */
+/* --- a part's life -------------------------------------------------------- */
 
 static bool
 group_is_gone(pid_t group)
@@ -500,7 +500,7 @@ sweep(struct serve *s, int64_t now)
 	}
 }
 
-/* --- nginx's words ------------------------------------------------------------- */
+/* --- nginx's words -------------------------------------------------------- */
 
 /*
  * Its error lines quote requests, and a query may hold a secret: everything from
@@ -624,7 +624,7 @@ nginx_write(struct serve *s, struct err *e)
 	return rc;
 }
 
-/* --- ready ---------------------------------------------------------------------- */
+/* --- ready ---------------------------------------------------------------- */
 
 static void
 say_ready(struct serve *s)
@@ -683,7 +683,7 @@ try_ready(struct serve *s, int64_t now)
 	say_ready(s);
 }
 
-/* --- stopping -------------------------------------------------------------------- */
+/* --- stopping ------------------------------------------------------------- */
 
 /*
  * nginx first, so that no request comes in that nobody answers; then the
@@ -719,7 +719,7 @@ stop_step(struct serve *s, int64_t now)
 	return true;
 }
 
-/* --- reload ----------------------------------------------------------------------- */
+/* --- reload --------------------------------------------------------------- */
 
 /*
  * The parts read the file themselves, and say what is wrong with it.  What we
@@ -746,7 +746,7 @@ reload(struct serve *s)
 	conf_free(before);
 }
 
-/* --- the loop --------------------------------------------------------------------- */
+/* --- the loop ------------------------------------------------------------- */
 
 static void
 take_signal(struct serve *s, int signal_number)
@@ -819,7 +819,7 @@ serve_loop(struct serve *s, struct err *e)
 	}
 }
 
-/* --- setting it up ----------------------------------------------------------------- */
+/* --- setting it up -------------------------------------------------------- */
 
 /* The configuration, proven as the handlers will prove it. */
 static int

@@ -106,7 +106,7 @@ webserver_nginx(struct buf *b, const struct webserver *w)
 	buf_printf(b, "\t}\n}\n");
 }
 
-/* --- reading nginx's files ---------------------------------------------------- */
+/* --- reading nginx's files ------------------------------------------------ */
 
 /*
  * "nginx -T" prints file after file, each behind "# configuration file PATH:".
@@ -528,7 +528,7 @@ webserver_check_nginx(struct str text, uint64_t max_body, bool certs,
 	return n;
 }
 
-/* --- Apache's ------------------------------------------------------------------ */
+/* --- Apache's ------------------------------------------------------------- */
 
 /* A directive's words, lower case names compared; .p NULL when it is not there. */
 static struct str

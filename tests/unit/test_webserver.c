@@ -8,7 +8,7 @@
 
 #define MOST	(26u << 20)
 
-/* --- the file of serve and the files that ship say the same ------------------------- */
+/* --- the file of serve and the files that ship say the same --------------- */
 
 static char *
 shipped(const char *path, size_t *n)
@@ -74,7 +74,7 @@ test_drift(void)
 	buf_free(&b);
 }
 
-/* --- somebody's own nginx -------------------------------------------------------------- */
+/* --- somebody's own nginx ------------------------------------------------- */
 
 #define GOOD_PARAMS							\
 	"fastcgi_param REQUEST_METHOD $request_method;"			\
@@ -203,7 +203,7 @@ test_bounds(void)
 	buf_free(&b);
 }
 
-/* --- Apache ------------------------------------------------------------------------------ */
+/* --- Apache --------------------------------------------------------------- */
 
 static void
 test_apache(void)
