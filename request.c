@@ -87,7 +87,10 @@ take_params(struct request *q, char *const *envp)
 		if (into->p == NULL)
 			return -1;
 	}
+	/* None, or an empty one, is no length; what is no number is no request. */
 	q->has_length = str_to_u64(length, &q->length);
+	if (length.n > 0 && !q->has_length)
+		q->fault = REQUEST_BAD;
 	return 0;
 }
 

@@ -503,6 +503,15 @@ limits(void)
 	d = DECIDE(.target = "/github", .fault = REQUEST_NO_ROOM);
 	CHECK(d.answer.status == 503 && has(d.answer.extra, "Retry-After: "),
 	    "a worker without room says when to try again");
+	static const char *const lengths[] = { "CONTENT_LENGTH=-2",
+	    "CONTENT_LENGTH=2x", "CONTENT_LENGTH=18446744073709551618" };
+	for (size_t i = 0; i < 3; i++)
+		CHECKF(DECIDE(.secret = "s3cret",
+		    .header = { lengths[i] }).answer.status == 400,
+		    "%s is no request", lengths[i]);
+	CHECK(DECIDE(.secret = "s3cret",
+	    .header = { "CONTENT_LENGTH=" }).answer.status == 200,
+	    "an empty length is none");
 	for (int i = 0; i < 99; i++)
 		strcat(values, "1,");
 	strcat(values, "1]");
