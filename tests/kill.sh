@@ -29,7 +29,7 @@ done
 SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
 RANDOM=$SEED
 KINDS=(master worker courier nginx nginx-worker serve)
-declare -A DONE=()
+declare -A KILLED=()
 SAID=$T/log/sender
 echo "kill: $KILLS kills, $EVENTS events, SEED=$SEED"
 
@@ -88,7 +88,7 @@ kill_one() {
 	family=($(descendants "$pid"))
 	kill -9 "$pid" 2>/dev/null || return 0
 	check "a killed $1 is dead" within 5 gone "$pid"
-	DONE[$1]=$((${DONE[$1]:-0} + 1))
+	KILLED[$1]=$((${KILLED[$1]:-0} + 1))
 	[ "$1" = serve ] || return 0
 	unset "PID[serve]"
 	check "serve starts again after kill -9 of itself" serve_start
@@ -118,7 +118,7 @@ for ((i = 0; i < 8; i++)); do
 	within 15 healthy || broken "a killed courier comes back"
 done
 sender_stop
-is "only couriers were killed, 8" 8 "${DONE[courier]:-0}"
+is "only couriers were killed, 8" 8 "${KILLED[courier]:-0}"
 look
 echo "kill: a courier that answers before it commits lost $missing of $(recorded) events"
 check "events that were answered too early are missing" [ "$missing" -gt 0 ]
@@ -137,7 +137,7 @@ for ((i = KILLS - 1; i > 0; i--)); do
 	j=$((RANDOM % (i + 1)))
 	swap=${order[i]} order[i]=${order[j]} order[j]=$swap
 done
-DONE=()
+KILLED=()
 
 check "serve starts" serve_start
 sender_start 16 $((EVENTS / 15 > 1000 ? 1000 : EVENTS / 15))
@@ -145,10 +145,10 @@ killed=0 turn=0
 while [ "$killed" -lt "$KILLS" ] && [ "$turn" -lt $((KILLS * 3)) ]; do
 	kind=${order[killed]}
 	turn=$((turn + 1))
-	before=${DONE[$kind]:-0}
+	before=${KILLED[$kind]:-0}
 	nap $((50 + RANDOM % 700))
 	kill_one "$kind"
-	[ "${DONE[$kind]:-0}" -gt "$before" ] || continue
+	[ "${KILLED[$kind]:-0}" -gt "$before" ] || continue
 	killed=$((killed + 1))
 	# Mostly it recovers first, so that the next kill meets work; sometimes not.
 	if ((RANDOM % 4 > 0)); then
@@ -160,8 +160,8 @@ within 120 eval '[ "$(recorded)" -ge "$EVENTS" ]' || :
 sender_stop
 said=
 for kind in "${KINDS[@]}"; do
-	said+=" $kind ${DONE[$kind]:-0}"
-	check "at least 3 kills of $kind" [ "${DONE[$kind]:-0}" -ge 3 ]
+	said+=" $kind ${KILLED[$kind]:-0}"
+	check "at least 3 kills of $kind" [ "${KILLED[$kind]:-0}" -ge 3 ]
 done
 check "$KILLS kills" [ "$killed" -ge "$KILLS" ]
 check "$EVENTS events were acknowledged" [ "$(recorded)" -ge "$EVENTS" ]
@@ -171,10 +171,10 @@ is "the provider gave nothing up" 0 "$(sent lost "$SAID")"
 look
 is "no acknowledged event is missing" 0 "$missing"
 is "no event is there twice" 0 "$doubled"
-family=$(descendants "${PID[serve]}")
+left=$(descendants "${PID[serve]}")
 check "serve stops within 8 s, with status 0 or by itself" serve_stop
 # shellcheck disable=SC2086 # numbers
-check "nothing of it is left" within 5 all_gone $family
+check "nothing of it is left" within 5 all_gone $left
 check "nobody holds the port" eval '! listening "$PORT"'
 look
 is "no acknowledged event is missing once it stopped" 0 "$missing"

@@ -5,11 +5,10 @@
 
 . "$(dirname "$0")/lib.sh"
 . tests/fronts.sh
+. tests/load.sh
 
-STAGE=torture
 check "the pool is there" cp "$BUILD/hooklatch.fcgi" "$T/bin/"
-make -s BUILD="$BUILD" ${SAN:+SAN=1} "$BUILD/tests/torture" "$BUILD/tests/unframed"
-cp "$BUILD/tests/torture" "$BUILD/tests/unframed" "$T/bin/"
+make_tool torture unframed
 
 conf_write <<END
 {
@@ -35,6 +34,10 @@ open_files() {
 	for pid in $(workers); do
 		ls "/proc/$pid/fd"
 	done | wc -l
+}
+
+no_more_files() {
+	[ "$(open_files)" -le "$files" ]
 }
 
 bare_start() {
@@ -73,7 +76,7 @@ before=$(workers)
 files=$(open_files)
 judged "$T/bin/torture" guarded "$T/run/fcgi.sock"
 is "no worker died of it" "$before" "$(workers)"
-check "no file stayed open" within 5 eval '[ "$(open_files)" -le "$files" ]'
+check "no file stayed open" within 5 no_more_files
 
 # --- the forgery, through nginx with kept connections ----------------------------
 
