@@ -45,6 +45,8 @@
 #define HEX_DIG	"26a7558ca83325dac7cda410399ae04cfad89684b943be11cbec51d49aad6cba"
 #define HEX_HDR	"419affd5e99d2fb17f005db8e1bfef4e0948eea78cfe180b39ab74ab60217f14"
 
+#define PART(name)	"\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n"
+
 static struct arena *arena;
 
 static struct str
@@ -540,6 +542,14 @@ test_verdicts(void)
 		{ "a body of another kind has no fields, not zero", NULL, "X-Sig: "
 		    HEX_FORM "\nContent-Type: text/plain", "b=3&a=1&b=2", NULL, 0,
 		    VERDICT_ABSENT, NULL },
+		{ "fields of a multipart body", NULL, "X-Sig: " HEX_FORM "\nContent-Type: "
+		    "multipart/form-data; boundary=x", "--x" PART("b") "3\r\n--x"
+		    PART("a") "1\r\n--x" PART("b") "2\r\n--x--", NULL, 0,
+		    VERDICT_GENUINE, NULL },
+		{ "with a file that nobody signed", NULL, "X-Sig: " HEX_FORM "\nContent"
+		    "-Type: multipart/form-data; boundary=x", "--x" PART("b") "3\r\n--"
+		    "x" PART("a") "1\r\n--x" PART("b") "2\r\n--x" PART("f\"; filename"
+		    "=\"f") "evil\r\n--x--", NULL, 0, VERDICT_ABSENT, NULL },
 		{ "a header that is signed", "{'signature':{'header':'X-Sig','algorithm'"
 		    ":'hmac-sha256','signs':'{header:X-Id}.{body}'}}", "X-Sig: " HEX_HDR
 		    "\nX-Id: i1", NULL, NULL, 0, VERDICT_GENUINE, NULL },
