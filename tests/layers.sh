@@ -137,6 +137,12 @@ is "no path of a machine is in the tree" "" \
 large=$(tracked | xargs -0 stat -c '%s %n' | awk '$1 > 400000')
 is "nothing large is in the tree" "" "$large"
 
+forgotten=
+for script in tests/*.sh; do
+	[ ! -x "$script" ] || grep -qF "$script" script/test || forgotten+="$script "
+done
+is "script/test runs every script of tests/" "" "$forgotten"
+
 mapfile -d '' -t scripts < <(tracked | xargs -0 grep -lZ -m1 '^#!/usr/bin/env bash')
 if command -v shellcheck >/dev/null; then
 	is "shellcheck finds nothing in the scripts" "" \
