@@ -70,7 +70,8 @@ copy(int from, int to, const struct event *ev, struct sha256 *hash, char *piece,
 		if (hash != NULL)
 			sha256_add(hash, (struct str){ piece, (size_t)got });
 		for (put = 0; put < got; put += n) {
-			n = write(to, piece + put, (size_t)(got - put));
+			n = pwrite(to, piece + put, (size_t)(got - put),
+			    (off_t)at + put);
 			if (n == -1 && errno == EINTR)
 				n = 0;
 			else if (n <= 0)
