@@ -347,8 +347,8 @@ put_source(struct work *k, const struct template *list, size_t n, struct str wis
 		return put_value(k, place, wish, false);
 	if (!make || named_already(k, place))
 		return 0;
-	if (place_get(place, &q, &old, &kind) != PLACE_FOUND &&
-	    place->kind != PLACE_HEADER)
+	if (place->kind != PLACE_HEADER && (!k->w->fresh ||
+	    place_get(place, &q, &old, &kind) != PLACE_FOUND))
 		return 0;
 	return kind == JSON_NUMBER ?
 	    put_value(k, place, made_up_number(k), true) :

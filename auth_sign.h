@@ -22,7 +22,9 @@ struct sign_wish {
 	struct str	 body;
 	const struct header *headers;	/* more that the sender wants, kept */
 	size_t		 nheaders;
-	struct str	 id;		/* of the event; .n == 0: one is made up */
+	struct str	 id;		/* of the event; .n == 0: one is made up for
+				 * a header, ... */
+	bool		 fresh;		/* ... and over the one that the body has */
 	struct str	 type;		/* of the event; .n == 0: none is put in */
 	int64_t		 now;		/* ms: the time that is signed */
 	int		 alternative;	/* -1: the first that can be signed */

@@ -238,6 +238,7 @@ sample_make(struct sample *s, const struct sample_options *o,
 	w.type = str_of(o->type);
 	w.id = str_of(o->id);
 	w.now -= (int64_t)age * 1000;
+	w.fresh = o->fresh && o->body == NULL;
 	if (body_read(s, o, &w, e) == -1 ||
 	    headers_read(s, &o->headers, &w, e) == -1 || (o->private_key != NULL &&
 	    private_key_read(s, o->private_key, &w, e) == -1))

@@ -25,6 +25,7 @@ struct sample_options {
 	struct words	 headers;
 	bool		 json;
 	const char	*curl;		/* sign only */
+	bool		 fresh;		/* send only: a sample is a new event each time */
 };
 
 /* The rows that send and sign share; each adds its own. */

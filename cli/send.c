@@ -131,7 +131,7 @@ report(long status, const struct buf *answer, bool json, struct err *e)
 int
 send_run(const struct command *self, int argc, char **argv, struct err *e)
 {
-	struct sample_options o = { .config = NULL };
+	struct sample_options o = { .fresh = true };
 	struct sample s = { .route = NULL };
 	struct buf answer = BUF(ANSWER_MAX + 1);
 	long status = 0;
