@@ -26,6 +26,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift 2
 done
+RATE=$((EVENTS < 6000 ? 400 : EVENTS > 15000 ? 1000 : EVENTS / 15))	# a second
 SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
 RANDOM=$SEED
 KINDS=(master worker courier nginx nginx-worker serve)
@@ -140,7 +141,7 @@ done
 KILLED=()
 
 check "serve starts" serve_start
-sender_start 16 $((EVENTS / 15 > 1000 ? 1000 : EVENTS / 15))
+sender_start 16 "$RATE"
 killed=0 turn=0
 while [ "$killed" -lt "$KILLS" ] && [ "$turn" -lt $((KILLS * 3)) ]; do
 	kind=${order[killed]}
@@ -188,7 +189,6 @@ echo "kill:$said; $(recorded) acknowledged, $(sent retried "$SAID") sent again" 
     "($(sent failed "$SAID") cut off, $(sent status-503 "$SAID") times 503," \
     "$(sent status-502 "$SAID") times 502), $(wc -l <"$T/list") stored," \
     "$repeats repeats"
-check "repeats were merged: some events came twice" [ "$repeats" -gt 0 ]
 
 [ "$FAILED" -eq 0 ] || why serve sender
 finish kill

@@ -610,7 +610,8 @@ percentile(unsigned per_mille)
 static void
 report(int64_t took)
 {
-	qsort(times, ntimes, sizeof(times[0]), by_size);
+	if (ntimes > 0)
+		qsort(times, ntimes, sizeof(times[0]), by_size);
 	for (int i = 0; i < 600; i++)
 		if (statuses[i] > 0)
 			printf("status %d %lu\n", i, statuses[i]);
