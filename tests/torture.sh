@@ -10,19 +10,23 @@
 check "the pool is there" cp "$BUILD/hooklatch.fcgi" "$T/bin/"
 make_tool torture unframed
 
-conf_write <<END
-{
-	"inbox": "none",
-	"log": "stderr",
-	"hooks": {
-		"/hooks/signed": { "provider": "github", "secret": "plain:s3cret" },
-		"/hooks/open": { "auth": "none" },
-		"/hooks/json": { "auth": "none" },
-		"/hooks/small": { "auth": "none", "body": 4096 },
-		"/hooks/inside": { "auth": "none", "from": "10.6.6.6" }
+# conf MORE
+conf() {
+	conf_write <<-END
+	{
+		"inbox": "none",
+		"hooks": {
+			"/hooks/signed": { "provider": "github", "secret": "plain:s3cret" },
+			"/hooks/open": { "auth": "none" },
+			"/hooks/json": { "auth": "none" },
+			"/hooks/small": { "auth": "none", "body": 4096 },
+			"/hooks/inside": { "auth": "none", "from": "10.6.6.6" }
+		}
+		$1
 	}
+	END
 }
-END
+conf ''
 
 workers() {
 	descendants "${PID[handler]}" | sort | tr '\n' ' '
@@ -131,6 +135,31 @@ is "through nginx the pool runs none" 0 \
     "$(grep -c '/hooks/inside' "$T/log/handler" || :)"
 is "through nginx the pool answers four requests, and no more" 4 \
     "$(grep -c '"status":4' "$T/log/handler" || :)"
+
+# --- its limits ---------------------------------------------------------------------
+
+"$T/bin/torture" patience "$T/run/bare.sock" >"$T/bare"
+is "a bare worker waits for ever for a request to end" yes \
+    "$([ "$(sent cut "$T/bare")" -lt 4000 ] || echo yes)"
+stop web
+stop handler
+conf ', "limits": { "worker_memory": "64m", "read_timeout": "1s" }'
+check "the pool starts with 64 MiB for each worker" pool_start
+"$T/bin/torture" patience "$T/run/fcgi.sock" >"$T/ours"
+between "ours waits for read_timeout, however often a byte comes" 900 1600 \
+    "$(sent cut "$T/ours")"
+is "and answers nothing" 0 "$(sent answers "$T/ours")"
+"$T/bin/torture" flood "$T/run/fcgi.sock" >"$T/ours"
+is "24 bodies of 0.9 MB at once fit into 64 MiB" 24 "$(sent taken "$T/ours")"
+stop handler
+conf ', "limits": { "worker_memory": "4m" }'
+check "the pool starts with 4 MiB for each worker" pool_start
+"$T/bin/torture" flood "$T/run/fcgi.sock" >"$T/ours"
+between "but not into 4 MiB for each of two workers: so many are taken" 2 8 \
+    "$(sent taken "$T/ours")"
+is "all others are refused in order" 24 \
+    $(($(sent taken "$T/ours") + $(sent refused "$T/ours")))
+is "ordinary requests are served between them" 24 "$(sent between "$T/ours")"
 
 [ "$FAILED" -eq 0 ] || why handler bare web
 finish torture

@@ -5,6 +5,10 @@
  *	torture bare SOCKET		tests/tool/unframed.c: each must succeed
  *	torture nginx MEASURE BARE GUARDED SOCKET
  *					the forgery through nginx, see below
+ *	torture flood SOCKET		many large bodies at once: prints how many
+ *					were taken and how many refused
+ *	torture patience SOCKET		prints after how many ms a request that
+ *					never ends is cut off; 4000: never
  *
  * The same attacks, written once, go to both.  Against the guarded pool a promise
  * is checked: no answer to what is not one whole request, exactly one to what is.
@@ -845,6 +849,79 @@ forged_requests(void)
 	}
 }
 
+/* --- limits ----------------------------------------------------------------------------- */
+
+#define FLOOD		24
+#define FLOOD_BODY	900000
+
+/* Bodies that are all but complete, at once; then their ends. */
+static void
+flood(void)
+{
+	static char zeros[FLOOD_BODY];
+	static struct heard h;
+	static struct stream s;
+	struct shape q = { .uri = "/hooks/open", .close = true };
+	unsigned taken = 0, refused = 0, other = 0, between = 0;
+	char length[16];
+	int fd[FLOOD];
+
+	snprintf(length, sizeof(length), "%d", FLOOD_BODY);
+	q.length = length;
+	memset(zeros, 'z', sizeof(zeros));
+	for (int i = 0; i < FLOOD; i++) {
+		fd[i] = dial();
+		s.n = s.nat = 0;
+		begin(&s, 1, false);
+		params(&s, 1, &q);
+		say(fd[i], s.p, s.n);
+		for (size_t at = 0; at < FLOOD_BODY; at += 30000) {
+			s.n = s.nat = 0;
+			record(&s, STDIN, 1, zeros + at, 30000);
+			say(fd[i], s.p, s.n);
+		}
+		between += good(2000, NULL);
+	}
+	for (int i = 0; i < FLOOD; i++) {
+		memset(&h, 0, sizeof(h));
+		s.n = s.nat = 0;
+		record(&s, STDIN, 1, "", 0);
+		say(fd[i], s.p, s.n);
+		hear(fd[i], &h, 1, 5000);
+		taken += h.answers == 1 && h.status[0] == 200;
+		refused += h.answers == 1 && h.status[0] == 503;
+		other += h.answers != 1 ||
+		    (h.status[0] != 200 && h.status[0] != 503);
+		close(fd[i]);
+	}
+	printf("taken %u\nrefused %u\nother %u\nbetween %u\n", taken, refused,
+	    other, between);
+}
+
+/* A byte every 100 ms: no read waits long, the whole request does. */
+static void
+patience(void)
+{
+	static struct heard h;
+	static struct stream s;
+	int fd = dial();
+	int64_t began = now_ms();
+	size_t at = 400;
+
+	s.n = s.nat = 0;
+	begin(&s, 1, false);
+	params(&s, 1, &(struct shape){ .uri = "/hooks/open", .length = "9000" });
+	record(&s, STDIN, 1, s.p, 8000);
+	memset(&h, 0, sizeof(h));
+	say(fd, s.p, at);
+	while (!h.closed && now_ms() - began < 4000) {
+		say(fd, s.p + at++, 1);
+		hear(fd, &h, 1, 100);
+	}
+	close(fd);
+	printf("cut %lld\nanswers %u\n", (long long)(now_ms() - began), h.answers);
+}
+
 /* --- the forgery through nginx -------------------------------------------------------- */
 
 static int
@@ -972,9 +1049,15 @@ main(int argc, char **argv)
 		through_nginx(argv[2], argv[3], argv[4], argv[5]);
 		TEST_END("torture through nginx");
 	}
+	if (argc == 3 && (strcmp(argv[1], "flood") == 0 ||
+	    strcmp(argv[1], "patience") == 0)) {
+		socket_path = argv[2];
+		(argv[1][0] == 'f' ? flood : patience)();
+		return 0;
+	}
 	if (argc != 3 || (strcmp(argv[1], "guarded") != 0 &&
 	    strcmp(argv[1], "bare") != 0)) {
-		fputs("usage: torture guarded|bare SOCKET\n"
+		fputs("usage: torture guarded|bare|flood|patience SOCKET\n"
 		    "       torture nginx MEASURE BARE GUARDED SOCKET\n", stderr);
 		return 64;
 	}
