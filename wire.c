@@ -191,19 +191,18 @@ wire_receive(struct wire *w, struct err *e)
 			continue;
 		if (r == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			break;
+		/* What came before the end is read first; it comes again. */
+		if (got > 0 && (r == 0 || (r == -1 && errno == ECONNRESET)))
+			break;
 		if (r == -1)
 			return err_set(e, ERR_IO, "receiving: %s",
 			    strerror(errno));
 		if (take_fds(w, &m) == -1)
 			return err_set(e, ERR_PROTOCOL,
 			    "more descriptors came than messages may carry");
-		if (r == 0) {
-			/* What came before it is read first; it comes again. */
-			if (got > 0)
-				break;
+		if (r == 0)
 			return err_set(e, ERR_AWAY,
 			    "the other side has closed the connection");
-		}
 		w->end += (size_t)r;
 		got += (size_t)r;
 	}

@@ -48,6 +48,7 @@ struct batch {
 	/* The thread's own. */
 	struct retention	 retention;
 	int64_t			 tidy_at;
+	uint64_t		 grown;		/* bytes since */
 	int64_t			 settle_at;
 	int64_t			 locked;	/* since, or 0 */
 	int64_t			 tick_at;
@@ -486,6 +487,7 @@ commit(struct batch *b, bool tidy)
 		code = retention_run(b->inbox, &b->retention, now, rows, b->asked,
 		    &e);
 		b->tidy_at = when_steady() + TIDY_MS;
+		b->grown = 0;
 	}
 #ifdef TEST_ANSWER_BEFORE_COMMIT	/* tests/kill.sh must notice */
 	tell(b, &some);
@@ -499,6 +501,7 @@ commit(struct batch *b, bool tidy)
 	}
 	if (some.n > 0)
 		b->disk_full = false;
+	b->grown += some.bytes;
 	after(b, &some);
 	tell(b, &some);
 	retention_committed(b->inbox, &b->retention);
@@ -510,7 +513,8 @@ work(struct batch *b)
 	int64_t now = when_steady();
 	struct err e;
 	uint64_t left;
-	bool tidy = b->retention.more || now >= b->tidy_at;
+	bool tidy = b->retention.more || now >= b->tidy_at
+	    || b->grown > inbox_limits_of(b->inbox)->bytes / 32;
 
 	if (!inbox_sound(b->inbox)
 	    && (now < b->settle_at || settle(b, &e) != INBOX_OK)) {
@@ -522,10 +526,9 @@ work(struct batch *b)
 		b->tick_at = now + TICK_MS;
 		if (b->disk_full)
 			probe(b);
-		if (b->retention.full)
-			inbox_checkpoint(b->inbox, SQLITE_CHECKPOINT_TRUNCATE,
-			    &left, &e);
 	}
+	if (b->retention.full && tidy)		/* its log counts too */
+		inbox_checkpoint(b->inbox, SQLITE_CHECKPOINT_TRUNCATE, &left, &e);
 	commit(b, tidy);
 	if (inbox_sound(b->inbox)
 	    && checkpoint_turn(b->checkpoint, &e) != INBOX_OK)

@@ -9,12 +9,10 @@
 #ifndef MIB		/* tests/courier.sh has smaller ones */
 #define MIB		(1024u * 1024)
 #endif
-#define LOG_WAIT	(128u * MIB)
-#define LOG_WARN	(256u * MIB)
+#define LOG_WARN	(256u * MIB)	/* see checkpoint.h */
 #define LOG_FULL	(1024u * MIB)
 
 #define WAIT_MS		1000		/* of the writer, at most */
-#define TRIM_MS		50		/* between two copies by the writer */
 #define HELD_MS		1000		/* between two copies that gain nothing */
 
 /* Of the thread's last run. */
@@ -37,7 +35,9 @@ struct checkpoint {
 	bool			 stop;
 
 	/* The writer's own. */
-	int64_t			 next;		/* not before: steady ms */
+	int64_t			 next;		/* kick not before: steady ms */
+	uint64_t		 size;		/* of the log at its last turn */
+	uint64_t		 tried;		/* ... when it last copied itself */
 	bool			 full;
 	bool			 warned;
 };
@@ -199,6 +199,7 @@ checkpoint_turn(struct checkpoint *c, struct err *e)
 	int64_t now = when_steady();
 	enum inbox_code code;
 	int mode = SQLITE_CHECKPOINT_PASSIVE;
+	bool late;
 
 	if (r.code == INBOX_DOUBT) {
 		note(c, 0);
@@ -208,21 +209,29 @@ checkpoint_turn(struct checkpoint *c, struct err *e)
 	}
 	c->full = size > LOG_FULL;
 	warn(c, size);
-	if (size < share) {
-		if (r.done > 0 && !r.running)
-			note(c, 0);	/* begun anew */
-		return INBOX_OK;
+	if (size < c->size) {		/* begun anew */
+		c->tried = 0;
+		note(c, r.done = 0);
 	}
-	if (r.running && size > LOG_WAIT && !r.held)
+	c->size = size;
+	if (size < share)
+		return INBOX_OK;
+	late = size > share * INBOX_LOG_MOST && !r.held;
+	if (r.running && late)
 		r = wait_for_run(c);
-	if (r.running || now < c->next)
+	if (r.running)
 		return INBOX_OK;
-	if (size > r.done + share / 8) {
-		c->next = r.held ? now + HELD_MS : 0;
-		kick(c);
+	if (size > r.done + share / 8 && !late) {
+		if (now >= c->next) {
+			c->next = r.held ? now + HELD_MS : 0;
+			kick(c);
+		}
 		return INBOX_OK;
 	}
-	c->next = now + TRIM_MS;
+	/* Copied whole and still not begun anew: a reader was in the way. */
+	if (size < c->tried + share / 8 && !c->full)
+		return INBOX_OK;
+	c->tried = size;
 	if (c->full)
 		mode = SQLITE_CHECKPOINT_TRUNCATE;	/* no commit will do it */
 	code = inbox_checkpoint(c->inbox, mode, &left, e);
@@ -242,4 +251,6 @@ checkpoint_reset(struct checkpoint *c)
 {
 	note(c, 0);
 	c->full = c->warned = false;
+	c->size = c->tried = 0;
+	c->next = 0;
 }

@@ -7,9 +7,9 @@
  * the log anew.
  *
  *	log of 32 MiB		the thread begins to copy (of a small inbox: a
- *				sixteenth of its limit)
+ *				32nd of its limit)
  *	an eighth of it left	the writer copies that
- *	128 MiB			the disk is slower than we are: the writer waits
+ *	four times that		the disk is slower than we are: the writer waits
  *	256 MiB			a reader holds the log: said once
  *	1 GiB			`full`: nothing more is to be committed
  *

@@ -1067,7 +1067,7 @@ inbox_log_bytes(const struct inbox *b, unsigned frames)
 uint64_t
 inbox_log_share(const struct inbox *b)
 {
-	uint64_t share = b->limits.bytes / 16;
+	uint64_t share = b->limits.bytes / 32;
 
 	return b->limits.bytes == 0 || share > LOG_SHARE ? LOG_SHARE : share;
 }

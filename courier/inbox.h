@@ -104,7 +104,11 @@ void		inbox_files_add(struct inbox *, int64_t bytes);
 void		inbox_files_set(struct inbox *, int64_t bytes);
 uint64_t	inbox_wal_bytes(const struct inbox *);	/* after the last commit */
 uint64_t	inbox_log_bytes(const struct inbox *, unsigned frames);
-/* What the log may grow to before it is copied: less in a small inbox. */
+/*
+ * What the log may grow to before it is copied, less in a small inbox; at
+ * INBOX_LOG_MOST times that the writer waits for the copy.
+ */
+#define INBOX_LOG_MOST	4
 uint64_t	inbox_log_share(const struct inbox *);
 
 /*

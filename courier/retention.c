@@ -96,14 +96,17 @@ retention_run(struct inbox *b, struct retention *r, int64_t now, unsigned rows,
 	const struct inbox_limits *l = inbox_limits_of(b);
 	struct inbox_room room;
 	enum inbox_code code;
-	uint64_t over;
+	uint64_t over, most;
 
 	memset(r, 0, sizeof(*r));
 	if (rows > RETENTION_MOST)
 		rows = RETENTION_MOST;
 	if ((code = inbox_room(b, &room, e)) != INBOX_OK)
 		return code;
-	over = excess(l, room.pages + room.files + room.wal, want);
+	/* What a reader holds of the log is no reason to remove events. */
+	most = inbox_log_share(b) * INBOX_LOG_MOST;
+	over = excess(l, room.pages + room.files
+	    + (room.wal < most ? room.wal : most), want);
 	if ((over > 0 || l->age > 0)
 	    && (code = remove_rows(b, r, now, rows, over, e)) != INBOX_OK)
 		return code;
