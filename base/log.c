@@ -100,23 +100,46 @@ log_open(struct log *log, const char *where, const char *program,
 	return 0;
 }
 
+/*
+ * How a line can be written without waiting: a socket can be told so for each
+ * line, a file always has room, what was made non-blocking says so, and of the
+ * rest (a terminal) poll(2) is asked.
+ */
+static void
+look(struct log *log)
+{
+	struct stat st;
+
+	log->how = LOG_ASK;
+	if (fstat(log->fd, &st) == -1)
+		return;
+	if (S_ISSOCK(st.st_mode))
+		log->how = LOG_SOCKET;
+	else if (S_ISREG(st.st_mode) ||
+	    (fcntl(log->fd, F_GETFL) & O_NONBLOCK) != 0)
+		log->how = LOG_AT_ONCE;
+}
+
 /* Whole or not at all: what is torn is lost too. */
 static bool
-write_line(int fd, const char *p, size_t n)
+write_line(struct log *log, const char *p, size_t n)
 {
-	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+	struct pollfd ready = { .fd = log->fd, .events = POLLOUT };
 	ssize_t r;
 
-	if (fd == -1)
+	if (log->fd == -1)
 		return false;
-	r = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (r == -1 && errno == ENOTSOCK) {
-		if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0)
-			return false;
-		do
-			r = write(fd, p, n);
-		while (r == -1 && errno == EINTR);
-	}
+	if (log->how == LOG_UNSEEN)
+		look(log);
+	if (log->how == LOG_SOCKET)
+		return send(log->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+		    (ssize_t)n;
+	if (log->how == LOG_ASK && (poll(&ready, 1, 0) != 1 ||
+	    (ready.revents & POLLOUT) == 0))
+		return false;
+	do
+		r = write(log->fd, p, n);
+	while (r == -1 && errno == EINTR);
 	return r == (ssize_t)n;
 }
 
@@ -136,7 +159,7 @@ write_syslog(struct log *log, enum log_level level, const char *p, size_t n)
 	    (long)getpid(), (int)n, p);
 	if (len < 0 || (size_t)len >= sizeof(text))
 		return false;
-	if (write_line(log->fd, text, (size_t)len))
+	if (write_line(log, text, (size_t)len))
 		return true;
 	if (log->fd != -1 && (errno == EAGAIN || errno == ENOBUFS))
 		return false;
@@ -144,7 +167,8 @@ write_syslog(struct log *log, enum log_level level, const char *p, size_t n)
 	if (log->fd != -1)
 		close(log->fd);
 	log->fd = syslog_connect();
-	return write_line(log->fd, text, (size_t)len);
+	log->how = LOG_UNSEEN;
+	return write_line(log, text, (size_t)len);
 }
 
 /* The line's bytes as a buf that cannot grow, so that nothing is allocated. */
@@ -281,7 +305,7 @@ line_end(struct line *l)
 		sent = write_syslog(log, l->level, b.p, b.n);
 	} else {
 		buf_putc(&b, '\n');
-		sent = write_line(log->fd, b.p, b.n);
+		sent = write_line(log, b.p, b.n);
 	}
 	if (sent)
 		log->dropped = 0;

@@ -26,6 +26,8 @@ struct log {
 	int		 fd;		/* -1: nowhere */
 	bool		 text;		/* readable text instead of JSON */
 	bool		 syslog;
+	enum { LOG_UNSEEN, LOG_SOCKET, LOG_AT_ONCE, LOG_ASK } how;	/* to
+				 * write without waiting; seen at the first line */
 	const char	*program;	/* "hooklatch.fcgi" */
 	uint64_t	 dropped;
 };

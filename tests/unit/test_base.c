@@ -720,6 +720,7 @@ logs(void)
 	if (pipe(fds) == -1)
 		abort();
 	log.fd = fds[1];
+	log.how = LOG_UNSEEN;
 	line_begin(&l, &log, LOG_INFO_, "request");
 	line_str(&l, "hook", STR("/a"));
 	line_str(&l, "why", STR("two words\n"));
