@@ -46,6 +46,7 @@ static enum inbox_code
 copy(struct checkpoint *c, int *in_log, int *done, struct err *e)
 {
 	sqlite3 *db = inbox_side_enter(c->side, e);
+	sqlite3_file *f = NULL;
 	int rc;
 
 	*in_log = *done = 0;
@@ -53,6 +54,15 @@ copy(struct checkpoint *c, int *in_log, int *done, struct err *e)
 		return INBOX_LOCKED;	/* it is being settled: not for us to say */
 	rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, in_log,
 	    done);
+	/*
+	 * SQLite syncs the database only with the last page of the log, and that
+	 * is the writer's to copy: what can be synced here it need not wait for.
+	 */
+	if (rc == SQLITE_OK && *done > 0)
+		rc = sqlite3_file_control(db, NULL, SQLITE_FCNTL_FILE_POINTER, &f);
+	if (rc == SQLITE_OK && f != NULL && f->pMethods != NULL)
+		rc = f->pMethods->xSync(f, SQLITE_SYNC_NORMAL
+		    | SQLITE_SYNC_DATAONLY);
 	inbox_side_leave(c->side);
 	return inbox_code_of(c->inbox, rc, "a checkpoint", e);
 }
@@ -221,7 +231,7 @@ checkpoint_turn(struct checkpoint *c, struct err *e)
 		r = wait_for_run(c);
 	if (r.running)
 		return INBOX_OK;
-	if (size > r.done + share / 8 && !late) {
+	if (size > r.done + share / 16 && !late) {
 		if (now >= c->next) {
 			c->next = r.held ? now + HELD_MS : 0;
 			kick(c);
@@ -229,7 +239,7 @@ checkpoint_turn(struct checkpoint *c, struct err *e)
 		return INBOX_OK;
 	}
 	/* Copied whole and still not begun anew: a reader was in the way. */
-	if (size < c->tried + share / 8 && !c->full)
+	if (size < c->tried + share / 16 && !c->full)
 		return INBOX_OK;
 	c->tried = size;
 	if (c->full)

@@ -8,7 +8,7 @@
  *
  *	log of 32 MiB		the thread begins to copy (of a small inbox: a
  *				32nd of its limit)
- *	an eighth of it left	the writer copies that
+ *	a 16th of it is left	the writer copies that
  *	four times that		the disk is slower than we are: the writer waits
  *	256 MiB			a reader holds the log: said once
  *	1 GiB			`full`: nothing more is to be committed
