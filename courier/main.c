@@ -53,7 +53,8 @@ static const char usage[] =
     "       hooklatch-courier -h | --version\n"
     "\n"
     "Owns the inbox: commits events and answers what operators ask of it.\n"
-    "  -c FILE           the configuration; without it the environment is one\n"
+    "  -c FILE           the configuration; else $HOOKLATCH_CONFIG, else the\n"
+    "                    environment is one\n"
     "  --lifeline FD     stop in order when this pipe ends\n"
     "  --read-only       only answer the operator on --operator-fd\n";
 
@@ -84,7 +85,10 @@ options_read(struct options *o, int argc, char **argv, struct err *e)
 	};
 	int c;
 
-	*o = (struct options){ .operator_fd = -1, .lifeline = -1 };
+	*o = (struct options){ .conf = getenv("HOOKLATCH_CONFIG"),
+	    .operator_fd = -1, .lifeline = -1 };
+	if (o->conf != NULL && o->conf[0] == '\0')
+		o->conf = NULL;
 	while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':

@@ -70,6 +70,21 @@ else
 	skip "two users" "needs root"
 fi
 
+# --- the manual's examples --------------------------------------------------------------
+
+# The blocks of the page, each ended by a zero byte.
+awk '/^\.Bd/ { on = 1; next } /^\.Ed/ { on = 0; printf "%c", 0 } on' \
+    man/hooklatch-inbox.5 >"$T/examples"
+examples=0
+while IFS= read -rd '' example; do
+	examples=$((examples + 1))
+	check "hooklatch-inbox(5): $example" quietly examples \
+	    sh -c "cd '$(dirname "$INBOX")' && $example"
+done <"$T/examples"
+between "they were found" 5 20 "$examples"
+check "the one that writes a body writes it" \
+    test "$(stat -c %s "$(dirname "$INBOX")/body.json")" -eq 7168
+
 # --- many at once --------------------------------------------------------------------------
 
 put -q -n 3000 -w 300 -e 'many%' >"$T/many.1" &
@@ -247,7 +262,6 @@ check "and swept the body without an event" \
 is "an operator may also read beside a running courier" 50 \
     "$(read_only list | grep -c ' kept')"
 is "and may not write" "" "$(read_only put 2>&1 | grep stored || :)"
-as_root && chmod 777 "$T/run" 2>/dev/null || :
 check "a second courier for one inbox does not start" \
     fails timeout 10 "$T/bin/hooklatch-courier" -c "$CONF"
 sed "s|\"courier\": *\"[^\"]*\"|\"courier\": \"unix:$T/other.sock\"|" "$CONF" >"$T/other.json"
