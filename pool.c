@@ -110,7 +110,8 @@ worker_start(struct master *m, struct worker *w, struct err *e)
 		    m->pool->log));
 	}
 	close(pair[1]);
-	w->wire = wire_new(pair[0], DOOR_MASTER, WIRE_OUT);
+	if ((w->wire = wire_new(pair[0], DOOR_MASTER, WIRE_OUT)) == NULL)
+		kill(w->pid, SIGKILL);	/* nobody could tell it anything */
 	w->started = when_steady();
 	w->generation = m->generation;
 	return 0;
@@ -170,6 +171,8 @@ send_bundle(struct master *m, struct worker *w, int fd)
 	struct err e;
 	int done;
 
+	if (w->wire == NULL)	/* it has ended and is not reaped yet */
+		return -1;
 	put_u64(&b, m->generation);
 	done = wire_send(w->wire, WIRE_BUNDLE, buf_str(&b), fd);
 	buf_free(&b);

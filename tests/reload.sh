@@ -171,10 +171,23 @@ is "the old ones are" 200 "$(push y "$T/body")"
 conf ', "/hooks/new": { "auth": "none" }'
 check "mended" reload
 is "its hook is served" 200 "$(push z "$T/body" /hooks/new)"
-# A courier that moves, and a hook that goes.
+# A hook that goes.
 conf ''
 check "without it" reload
 is "a hook that is gone is 404" 404 "$(push x "$T/body" /hooks/new)"
+
+# A worker that dies in the same moment: the master hears of both at once.
+master=${PID[handler]}
+kill -STOP "$master"
+kill -KILL "$(descendants "$master" | head -n 1)"
+sleep 0.2
+kill -HUP "$master"
+before=$(said 'reloaded, generation')
+kill -CONT "$master"
+check "a reload while a worker dies is done" within 5 eval \
+    '[ "$(said "reloaded, generation")" -gt '"$before"' ]'
+check "by the same master" kill -0 "$master"
+is "and it serves" 200 "$(push y "$T/body")"
 
 [ "$FAILED" -eq 0 ] || why handler courier web
 finish reload
