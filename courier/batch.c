@@ -526,6 +526,12 @@ work(struct batch *b)
 		b->tick_at = now + TICK_MS;
 		if (b->disk_full)
 			probe(b);
+		if (!inbox_in_place(b->inbox)) {
+			err_set(&e, ERR_IO, "inbox %s: somebody has removed or "
+			    "replaced it", inbox_path(b->inbox));
+			failed(b, INBOX_DOUBT, &e);
+			return;
+		}
 	}
 	if (b->retention.full && tidy)		/* its log counts too */
 		inbox_checkpoint(b->inbox, SQLITE_CHECKPOINT_TRUNCATE, &left, &e);

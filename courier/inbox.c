@@ -159,6 +159,8 @@ struct inbox {
 	sqlite3			*db;
 	sqlite3_stmt		*st[ST_COUNT];
 	atomic_bool		 sound;
+	struct stat		 db_stat;	/* of the files that are open */
+	struct stat		 wal_stat;
 	unsigned		 page_size;
 	unsigned		 frames;	/* in the log after the last commit */
 	int64_t			 file_bytes;
@@ -552,11 +554,31 @@ inbox_settle(struct inbox *b, struct err *e)
 	pthread_mutex_unlock(&b->lock);
 	shut(b);
 	code = settle(b, e);
+	if (code == INBOX_OK && (stat(b->path, &b->db_stat) == -1
+	    || stat(b->wal, &b->wal_stat) == -1)) {
+		err_set(e, ERR_IO, "inbox %s: %s", b->path, strerror(errno));
+		code = INBOX_DOUBT;
+	}
 	if (code == INBOX_OK)
 		atomic_store(&b->sound, true);
 	else
 		shut(b);
 	return code;
+}
+
+static bool
+same_file(const char *path, const struct stat *then)
+{
+	struct stat now;
+
+	return stat(path, &now) == 0 && now.st_ino == then->st_ino
+	    && now.st_dev == then->st_dev;
+}
+
+bool
+inbox_in_place(const struct inbox *b)
+{
+	return same_file(b->path, &b->db_stat) && same_file(b->wal, &b->wal_stat);
 }
 
 enum inbox_code

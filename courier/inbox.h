@@ -75,6 +75,9 @@ enum inbox_code	inbox_settle(struct inbox *, struct err *);
 bool		inbox_sound(const struct inbox *);
 /* What was not seen to go well: SOUND no more. */
 void		inbox_doubt(struct inbox *);
+/* Are its files still those that were opened?  Nobody would find what is written
+ * into one that somebody has removed or replaced. */
+bool		inbox_in_place(const struct inbox *);
 
 /*
  * One batch: begin, put each, commit.  begin does not wait: INBOX_LOCKED is for

@@ -411,6 +411,8 @@ read_only(struct courier *c, struct err *e)
 static int
 die(struct courier *c, const struct err *e)
 {
+	if (c->door.listener != -1)
+		unlink(c->socket);
 	if (c->log.program != NULL)
 		log_say(&c->log, LOG_ERROR_, "%s", e->text);
 	else

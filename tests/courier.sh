@@ -269,6 +269,12 @@ chmod 644 "$T/other.json"
 check "... nor behind another socket" \
     fails timeout 10 "$T/bin/hooklatch-courier" -c "$T/other.json"
 like "the first goes on" "stored *" "$(put -e goes-on)"
+mv "$INBOX" "$INBOX.gone"
+check "an inbox that somebody takes away is noticed" \
+    within 5 grep -q "somebody has removed or replaced it" "$T/log/courier"
+check "and another one begun" within 5 put -e anew
+is "which is where it should be" 1 "$(sql "SELECT count(*) FROM events
+    WHERE event_id = 'anew'")"
 stop courier
 
 # --- what cannot be an inbox ------------------------------------------------------------------------
