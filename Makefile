@@ -134,6 +134,13 @@ fuzz:
 soak: all
 	tests/kill.sh --kills 200 --events 100000
 
+# What a batch costs, without sockets: see the comment at its top.
+$(BUILD)/bench/inbox-commit: bench/inbox-commit.c \
+    $(call obj,courier/inbox courier/gather courier/checkpoint wire event $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
+	    -lsqlite3 -ljson-c -lcrypto
+
 # --- install -----------------------------------------------------------------
 D	= $(DESTDIR)$(PREFIX)
 install: all

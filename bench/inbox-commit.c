@@ -2,7 +2,8 @@
  * inbox-commit.c - what the disk and SQLite give, without sockets: batches of
  * events put into a fresh inbox and committed, as batch.c does it.
  *
- *	inbox-commit DIRECTORY [BATCH [SIZE [EVENTS]]]
+ *	make build/bench/inbox-commit
+ *	build/bench/inbox-commit DIRECTORY [BATCH [SIZE [EVENTS]]]
  *
  * Prints events/s for events without an id, with a proven id, and with an id that
  * nothing proves (GitHub's: the dearest kind of promise 4).
