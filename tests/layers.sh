@@ -143,10 +143,14 @@ for script in tests/*.sh; do
 done
 is "script/test runs every script of tests/" "" "$forgotten"
 
-mapfile -d '' -t scripts < <(tracked | xargs -0 grep -lZ -m1 '^#!/usr/bin/env bash')
+mapfile -t scripts < <({
+	ls tests/*.sh
+	tracked | xargs -0 grep -lm1 '^#!/usr/bin/env bash' | sed 's#^\./##'
+} | sort -u)
 if command -v shellcheck >/dev/null; then
 	is "shellcheck finds nothing in the scripts" "" \
-	    "$(shellcheck -f gcc "${scripts[@]}" tests/*.sh | head -n 10)"
+	    "$(printf '%s\0' "${scripts[@]}" |
+		xargs -0 -n 4 -P "$(nproc)" shellcheck -f gcc | sort -u | head -n 10)"
 else
 	skip "the scripts are linted" "shellcheck is not installed"
 fi
