@@ -9,6 +9,7 @@
 #	sql TEXT			asked by hand
 #	hand_hold SQL..., hand_release	a shell of sqlite3 that holds a lock
 
+# shellcheck disable=SC2034 # for those who source this
 UUID='[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 CONF=$T/courier.json
 INBOXES=0
