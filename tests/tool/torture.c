@@ -904,6 +904,7 @@ patience(void)
 {
 	static struct heard h;
 	static struct stream s;
+	static const char body[8000];
 	int fd = dial();
 	int64_t began = now_ms();
 	size_t at = 400;
@@ -911,7 +912,7 @@ patience(void)
 	s.n = s.nat = 0;
 	begin(&s, 1, false);
 	params(&s, 1, &(struct shape){ .uri = "/hooks/open", .length = "9000" });
-	record(&s, STDIN, 1, s.p, 8000);
+	record(&s, STDIN, 1, body, sizeof(body));
 	memset(&h, 0, sizeof(h));
 	say(fd, s.p, at);
 	while (!h.closed && now_ms() - began < 4000) {
