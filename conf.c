@@ -396,7 +396,7 @@ static const struct option options[] = {
 { TOP, "volatile", &k_flag, IN(conf, volatile_ok), "false", NULL,
   "Allows an inbox on a tmpfs or on the disk of Cloud Run, which is memory: its "
   "events are lost with it.", 0 },
-{ TOP, "workers", &k_count, IN(conf, workers), "0", "0 to 1024",
+{ TOP, "workers", &k_count, IN(conf, workers), "0", "0 to 256",
   "Processes that read requests; 0: one for each processor.", 0 },
 { TOP, "users", &k_group, NOWHERE, NULL, NULL,
   "Whom the programs become when root starts them.", 0 },

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
 #include <poll.h>
@@ -1018,7 +1019,7 @@ cgi_run(struct setting *s, struct log *log)
 struct options {
 	const char	*conf;		/* NULL: the environment is it */
 	const char	*listen;	/* "unix:PATH", "HOST:PORT", or NULL */
-	long		 workers;	/* 0: not given */
+	unsigned	 workers;	/* 0: not given */
 	int		 lifeline;
 };
 
@@ -1047,6 +1048,7 @@ options_read(struct options *o, int argc, char **argv, struct err *e)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	uint64_t n;
 	int c;
 
 	*o = (struct options){ .conf = getenv("HOOKLATCH_CONFIG"),
@@ -1060,13 +1062,18 @@ options_read(struct options *o, int argc, char **argv, struct err *e)
 			o->listen = optarg;
 			break;
 		case 'w':
-			o->workers = strtol(optarg, NULL, 10);
-			if (o->workers < 1 || o->workers > POOL_WORKERS_MAX)
+			if (!str_to_u64(str_of(optarg), &n) || n < 1 ||
+			    n > POOL_WORKERS_MAX)
 				return err_set(e, ERR_USAGE, "-w takes a "
 				    "number from 1 to %d", POOL_WORKERS_MAX);
+			o->workers = (unsigned)n;
 			break;
 		case 'L':
-			o->lifeline = atoi(optarg);
+			if (!str_to_u64(str_of(optarg), &n) || n > INT_MAX ||
+			    fcntl((int)n, F_GETFD) == -1)
+				return err_set(e, ERR_USAGE, "--lifeline: "
+				    "\"%s\" is not an open descriptor", optarg);
+			o->lifeline = (int)n;
 			break;
 		case 'V':
 			puts("hooklatch.fcgi " VERSION);
@@ -1091,10 +1098,11 @@ listen_tcp(const char *where, struct log *log, struct err *e)
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	const char *colon = strrchr(where, ':');
 	char host[64];
-	int fd, one = 1, port = colon == NULL ? 0 : atoi(colon + 1);
+	int fd, one = 1;
+	uint64_t port;
 
 	if (colon == NULL || (size_t)(colon - where) >= sizeof(host) ||
-	    port < 1 || port > 65535)
+	    !str_to_u64(str_of(colon + 1), &port) || port < 1 || port > 65535)
 		return err_set(e, ERR_USAGE, "-l takes unix:PATH or an IPv4 "
 		    "HOST:PORT, not \"%s\"", where);
 	memcpy(host, where, (size_t)(colon - where));
@@ -1189,6 +1197,17 @@ user_check(const struct conf *conf, struct err *e)
 	    user);
 }
 
+/* As the command line says, or the configuration, or one for each processor. */
+static unsigned
+how_many(const struct options *o, const struct conf *conf)
+{
+	long n = o->workers > 0 ? (long)o->workers : (long)conf->workers;
+
+	if (n < 1)
+		n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n < 1 ? 1 : n > POOL_WORKERS_MAX ? POOL_WORKERS_MAX : (unsigned)n;
+}
+
 static void
 log_where(char *where, size_t size, const struct conf *conf)
 {
@@ -1234,10 +1253,7 @@ main(int argc, char **argv)
 		.listener = listener,
 		.unlink_path = o.listen != NULL &&
 		    strncmp(o.listen, "unix:", 5) == 0 ? o.listen + 5 : NULL,
-		.workers = o.workers > 0 ? (unsigned)o.workers :
-		    setting->conf->workers > 0 ?
-		    (unsigned)setting->conf->workers :
-		    (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
+		.workers = how_many(&o, setting->conf),
 		.lifeline = o.lifeline,
 		.log = &log,
 		.setting = setting,

@@ -147,10 +147,10 @@ static const struct {
 	{ "null for a list", H("\"secret\":null"), "t.json:1:17: " },
 
 	/* ranges */
-	{ "too many workers", "{\"workers\":1025}",
-	  "t.json:1:2: \"workers\" must be 0 to 1024" },
+	{ "too many workers", "{\"workers\":257}",
+	  "t.json:1:2: \"workers\" must be 0 to 256" },
 	{ "fewer than no workers", "{\"workers\":-1}",
-	  "t.json:1:2: \"workers\" must be 0 to 1024, not -1" },
+	  "t.json:1:2: \"workers\" must be 0 to 256, not -1" },
 	{ "no requests in flight", L("\"in_flight\":0"),
 	  "t.json:1:12: \"in_flight\" must be 1 to 65536" },
 	{ "more than 64 bits", L("\"in_flight\":99999999999999999999"),
