@@ -51,7 +51,8 @@
 #define BACKOFF_MAX	5000
 #define SETTLED_MS	10000		/* a life as long as this is no failure */
 #define BACKLOG		4096
-#define ENV_MAX		96
+#define WORKERS_MAX	256		/* of hooklatch.fcgi, see pool.h */
+#define ENV_OURS	16		/* variables besides those of secrets */
 
 /* --- options -------------------------------------------------------------- */
 
@@ -213,8 +214,8 @@ address_try(struct address *a, int64_t until, struct err *e)
 /* --- what a part starts with ---------------------------------------------- */
 
 struct environ {
-	char	*v[ENV_MAX + 1];
-	size_t	 n;
+	char	**v;
+	size_t	  n, room;	/* of which the last is for NULL */
 };
 
 static void
@@ -223,7 +224,7 @@ env_pass(struct environ *env, struct str name)
 	char text[256];
 	const char *value;
 
-	if (name.n == 0 || name.n >= sizeof(text) || env->n >= ENV_MAX)
+	if (name.n == 0 || name.n >= sizeof(text) || env->n + 1 >= env->room)
 		return;
 	snprintf(text, sizeof(text), "%.*s", STR_ARG(name));
 	for (size_t i = 0; i < env->n; i++)
@@ -243,8 +244,9 @@ env_pass_secret(struct environ *env, struct str written)
 		env_pass(env, str_skip(written, 4));
 }
 
-static void
-env_make(const struct serve *s, enum part_name which, struct environ *env)
+static int
+env_make(const struct serve *s, enum part_name which, struct environ *env,
+    struct err *e)
 {
 	static const char *const all[] = { "PATH", "LANG", "LC_ALL", "TZ" };
 	/* What says where state is: both halves must come to the same place. */
@@ -257,6 +259,11 @@ env_make(const struct serve *s, enum part_name which, struct environ *env)
 	};
 
 	env->n = 0;
+	env->room = ENV_OURS;
+	for (size_t i = 0; i < s->conf->nhooks && which == POOL; i++)
+		env->room += s->conf->hooks[i].nsecrets + PARAM_COUNT;
+	if ((env->v = calloc(env->room, sizeof(env->v[0]))) == NULL)
+		return err_set(e, ERR_OS, "no memory for an environment");
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		env_pass(env, str_of(all[i]));
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]) && which != NGINX; i++)
@@ -269,7 +276,7 @@ env_make(const struct serve *s, enum part_name which, struct environ *env)
 		for (size_t j = 0; j < PARAM_COUNT; j++)
 			env_pass_secret(env, h->params[j]);
 	}
-	env->v[env->n] = NULL;
+	return 0;
 }
 
 static void
@@ -279,7 +286,7 @@ env_free(struct environ *env)
 		explicit_bzero(env->v[i], strlen(env->v[i]));
 		free(env->v[i]);
 	}
-	env->n = 0;
+	free(env->v);
 }
 
 static unsigned
@@ -289,7 +296,8 @@ processors(void)
 
 	if (sched_getaffinity(0, sizeof(set), &set) == -1 || CPU_COUNT(&set) < 1)
 		return 1;
-	return (unsigned)CPU_COUNT(&set);
+	return CPU_COUNT(&set) > WORKERS_MAX ? WORKERS_MAX :
+	    (unsigned)CPU_COUNT(&set);
 }
 
 /* Descriptors that a part may have: the hard limit, within reason. */
@@ -394,7 +402,8 @@ part_start(struct serve *s, enum part_name which, struct err *e)
 		argv[n++] = "-w", argv[n++] = workers;
 	argv[n] = NULL;
 
-	env_make(s, which, &env);
+	if (env_make(s, which, &env, e) == -1)
+		return -1;
 	if ((p->pid = fork()) == -1) {
 		p->pid = 0;
 		env_free(&env);
@@ -402,12 +411,11 @@ part_start(struct serve *s, enum part_name which, struct err *e)
 	}
 	if (p->pid == 0) {
 		child_prepare(s, which, parent);
-		if (which == POOL && env.n + 2 <= ENV_MAX) {
+		if (which == POOL) {
 			snprintf(listen_pid, sizeof(listen_pid), "LISTEN_PID=%ld",
 			    (long)getpid());
 			env.v[env.n++] = listen_pid;
 			env.v[env.n++] = listen_fds;
-			env.v[env.n] = NULL;
 		}
 		execve(p->program, (char *const *)argv, env.v);
 		dprintf(2, "hooklatch serve: %s: %s\n", p->program, strerror(errno));
@@ -996,9 +1004,9 @@ serve_run(const struct command *c, int argc, char **argv, struct err *e)
 		return err_set(e, ERR_USAGE, "serve takes options only, not \"%s\"",
 		    argv[0]);
 	if (s.o.workers != NULL && (!str_to_u64(str_of(s.o.workers), &n) || n < 1 ||
-	    n > 256))
-		return err_set(e, ERR_USAGE, "--workers takes 1 to 256, not \"%s\"",
-		    s.o.workers);
+	    n > WORKERS_MAX))
+		return err_set(e, ERR_USAGE, "--workers takes 1 to %d, not \"%s\"",
+		    WORKERS_MAX, s.o.workers);
 	s.failed = &failed;
 	rc = serve_all(&s, e);
 	if (rc == 0 && failed.code != ERR_NONE) {

@@ -183,5 +183,20 @@ check "a wrong word in the file" within 10 gone "${PID[bad]}"
 check "is named with its place and the nearest one" grep -qE 'bad.json:1:[0-9]+.*github' "$T/log/bad"
 check "and nothing listens" not listening "$PORT"
 
+# --- many hooks ----------------------------------------------------------------------------
+
+# Each has a variable of its own, and the handlers get every one of them.
+for ((i = 0; i < 150; i++)); do
+	export "MANY_$i=s$i"
+	printf '%s "/h%d": { "provider": "secret-header", "secret": "env:MANY_%d" }\n' \
+	    "$([ "$i" -eq 0 ] && echo '{ "inbox": "none", "hooks": {' || echo ,)" "$i" "$i"
+done >"$T/many.json"
+echo '} }' >>"$T/many.json"
+start many "$SERVE" serve --config "$T/many.json" --listen "127.0.0.1:$PORT"
+check "150 hooks with a variable each: it starts" within 20 healthy
+ask "$URL/h149" -H 'Secret: s149' -d '{}'
+is "and the last hook has its secret" 200 "$STATUS"
+check "it stops, too" stop many TERM 10
+
 [ "$FAILED" -eq 0 ] || why serve
 finish serve
