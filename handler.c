@@ -480,21 +480,6 @@ handler_free(struct handler *h)
 	free(h);
 }
 
-void
-handler_swap(struct handler *h, struct setting *s)
-{
-	bool moved = !str_eq(h->setting->conf->courier, s->conf->courier) ||
-	    h->setting->conf->inbox_kind != s->conf->inbox_kind;
-
-	setting_drop(h->setting);
-	h->setting = s;
-	if (moved && handler_parked(h) == 0) {
-		link_free(h->link);
-		h->link = NULL;
-	}
-	follow_inbox(h);
-}
-
 struct setting *
 handler_setting(struct handler *h)
 {
@@ -774,6 +759,18 @@ send_again(struct handler *h)
 			finish_later(h, f, "courier-away");
 	}
 	h->lost = 0;
+}
+
+void
+handler_swap(struct handler *h, struct setting *s)
+{
+	setting_drop(h->setting);
+	h->setting = s;
+	/* Another courier: what the old one had in hand is sent to the new one. */
+	if (h->link != NULL && s->conf->inbox_kind == INBOX_SQLITE &&
+	    link_move(h->link, s->conf->courier))
+		link_lost(h);
+	follow_inbox(h);
 }
 
 static void

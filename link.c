@@ -50,6 +50,21 @@ link_free(struct link *l)
 	free(l);
 }
 
+bool
+link_move(struct link *l, struct str path)
+{
+	char *copy;
+
+	if (str_eq(str_of(l->path), path) ||
+	    (copy = strndup(path.p, path.n)) == NULL)
+		return false;
+	free(l->path);
+	l->path = copy;
+	l->retry_at = 0;
+	down(l);
+	return true;
+}
+
 int
 link_fd(const struct link *l)
 {
@@ -81,10 +96,8 @@ link_up(struct link *l, int64_t now)
 	l->retry_at = now + LINK_RETRY_MS;
 	if ((fd = os_connect_unix(l->path, &e)) == -1)
 		return false;
-	if ((l->wire = wire_new(fd, DOOR_WORKER, LINK_OUT_LIMIT)) == NULL) {
-		close(fd);
-		return false;
-	}
+	if ((l->wire = wire_new(fd, DOOR_WORKER, LINK_OUT_LIMIT)) == NULL)
+		return false;	/* it has closed fd */
 	l->serial++;
 	buf_reset(&l->out);
 	put_u8(&l->out, ROLE_WORKER);

@@ -29,6 +29,8 @@ struct reply {
 /* path: of the courier's socket.  Connects later, by link_up(). */
 struct link	*link_new(struct str path);
 void		 link_free(struct link *);
+/* Is it another socket than before?  Then its connection has ended. */
+bool		 link_move(struct link *, struct str path);
 
 int		 link_fd(const struct link *);		/* -1 while it is down */
 unsigned	 link_serial(const struct link *);	/* of the connection */

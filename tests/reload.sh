@@ -176,6 +176,22 @@ conf ''
 check "without it" reload
 is "a hook that is gone is 404" 404 "$(push x "$T/body" /hooks/new)"
 
+# A courier that moves, under load: what the old one had in hand is sent to the new
+# one, and nothing goes to the old one any more.
+sed -e "s#$T/courier/#$T/moved/#g" "$T/hooklatch.json" >"$T/moved.json"
+dir "$T/moved" hooklatch-courier
+start moved "$T/bin/hooklatch-courier" -c "$T/moved.json"
+check "a second courier starts" within 20 test -S "$T/moved/courier.sock"
+load_start moving /hooks/github
+sleep 0.5
+mv "$T/moved.json" "$T/hooklatch.json"
+check "the move" reload
+sleep 0.2
+check "the first courier stops" courier_stop
+sleep 0.5
+load_stop moving
+unnoticed moving
+
 # A worker that dies in the same moment: the master hears of both at once.
 master=${PID[handler]}
 kill -STOP "$master"
