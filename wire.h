@@ -88,8 +88,9 @@ struct wire_msg {
 };
 
 /*
- * Takes over fd, makes it non-blocking.  door: as whom we listen, so which types
- * we accept.  out_limit: bytes that may wait to be sent.
+ * Takes over fd, also when it fails (NULL: fd is closed), makes it non-blocking.
+ * door: as whom we listen, so which types we accept.  out_limit: bytes that may
+ * wait to be sent.
  */
 struct wire	*wire_new(int fd, unsigned door, size_t out_limit);
 /* Once WIRE_HELLO said who speaks: only this door from here on. */

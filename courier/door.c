@@ -175,6 +175,7 @@ take_hello(struct loop *l, struct conn *c, struct get *g, struct err *e)
 	    && !(role == ROLE_OPERATOR && (c->doors & DOOR_OPERATOR)))
 		return out_of_order(e, "a role that its user may not have");
 	c->role = role;
+	wire_door(c->wire, role == ROLE_WORKER ? DOOR_WORKER : DOOR_OPERATOR);
 	buf_reset(&l->out);
 	put_u8(&l->out, batch_health(l->door->batch, 0, &why) == 0);
 	put_str(&l->out, str_of(why));
@@ -283,7 +284,7 @@ take(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 
 	if (m->type == WIRE_HELLO)
 		return take_hello(l, c, &g, e);
-	if (c->role != ROLE_WORKER || !(wire_row(m->type)->doors & DOOR_WORKER))
+	if (c->role != ROLE_WORKER)
 		return out_of_order(e, "a message before its HELLO");
 
 	switch (m->type) {
@@ -343,7 +344,7 @@ static void
 arrive(struct loop *l, int fd)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
-	struct conn *c = NULL;
+	struct conn *c;
 	unsigned doors;
 	struct err e;
 	uid_t uid;
@@ -363,9 +364,12 @@ arrive(struct loop *l, int fd)
 		l->crowd_at = when_steady() + 1000;
 		goto no;
 	}
-	if ((c = calloc(1, sizeof(*c))) == NULL
-	    || (c->wire = wire_new(fd, doors, OUT_LIMIT)) == NULL)
+	if ((c = calloc(1, sizeof(*c))) == NULL)
 		goto no;
+	if ((c->wire = wire_new(fd, doors, OUT_LIMIT)) == NULL) {
+		free(c);		/* fd is closed already */
+		return;
+	}
 	c->doors = doors;
 	c->pid = pid;
 	c->since = when_steady();
@@ -380,7 +384,6 @@ arrive(struct loop *l, int fd)
 	l->nconns++;
 	return;
 no:
-	free(c);
 	close(fd);
 }
 
