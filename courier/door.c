@@ -347,7 +347,7 @@ arrive(struct loop *l, int fd)
 	struct conn *c;
 	unsigned doors;
 	struct err e;
-	uid_t uid;
+	uid_t uid = (uid_t)-1;
 	gid_t gid;
 	pid_t pid;
 
