@@ -97,7 +97,7 @@ spawn_start() {
 # --- nginx ----------------------------------------------------------------------
 
 nginx_start() {
-	local user= file
+	local user='' file
 	mkdir -p "$T/nginx"
 	for file in nginx/*.conf; do
 		sed -e "s#/run/hooklatch/fcgi.sock#$T/run/fcgi.sock#" \
