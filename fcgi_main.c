@@ -35,7 +35,6 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define NO_FCGI_DEFINES
@@ -828,6 +827,7 @@ worker_run(struct setting *setting, int listener, struct wire *master,
 		w->kinds[i] = (enum kind)i;
 	snprintf(user, sizeof(user), "%.*s",
 	    STR_ARG(setting->conf->handler_user));
+	/* Who becomes another is dumpable again: see prctl(2). */
 	if (os_become(user, (gid_t)-1, &e) == -1 ||
 	    os_guard_memory(&e) == -1) {
 		log_say(log, LOG_ERROR_, "%s", e.text);
@@ -838,6 +838,8 @@ worker_run(struct setting *setting, int listener, struct wire *master,
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	if (master != NULL)
+		signal(SIGHUP, SIG_IGN);	/* meant for the master */
 	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
 	if (FCGX_Init() != 0) {
 		log_say(log, LOG_ERROR_, "libfcgi did not start");
@@ -986,7 +988,7 @@ cgi_run(struct setting *s, struct log *log)
 	signal(SIGPIPE, SIG_IGN);
 	h = handler_new(s, &ops, log, 1, &e);
 	cgi.flight.arena = arena_new(ARENA_MAX);
-	if (h == NULL || cgi.flight.arena == NULL || os_guard_memory(&e) == -1)
+	if (h == NULL || cgi.flight.arena == NULL)
 		return ERR_OS;
 	if (request_init(q, cgi.flight.arena, environ) == -1 ||
 	    cgi_body(q, s->conf) == -1) {
@@ -1225,7 +1227,9 @@ main(int argc, char **argv)
 	bool pool;
 	int listener;
 
-	if (os_standard_fds(&e) == -1 || options_read(&o, argc, argv, &e) == -1)
+	if (os_standard_fds(&e) == -1 ||
+	    options_read(&o, argc, argv, &e) == -1 ||
+	    os_guard_memory(&e) == -1)		/* before there is a secret */
 		return die(&log, &e);
 	if ((setting = pool_read_setting(o.conf, 1, &e)) == NULL)
 		return die(&log, &e);

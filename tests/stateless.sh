@@ -119,6 +119,7 @@ like "with a sentence" '*stdout:*' "$(cat "$T/out")"
 # --- none ------------------------------------------------------------------------------------
 
 conf none
+ulimit -S -c "$(ulimit -H -c)"	# as many a machine has it
 check "the pool starts without an inbox" pool_start
 "$T/bin/sender" -p "$PORT" -c 16 -n 500 -b 3000 -s "$SECRET" -i none \
     >"$T/said" 2>&1 || :
@@ -131,6 +132,10 @@ is "none: each has a line of its own" 500 \
     "$(grep '"event_id":"none-' "$T/log/handler" | member event_id | sort -u | wc -l)"
 is "none: health is 200" 200 "$(curl -s -o /dev/null -w '%{http_code}' \
     "http://127.0.0.1:$PORT/hooks/health")"
+for pid in "${PID[handler]}" $(descendants "${PID[handler]}"); do
+	check "process $pid of the pool leaves no core" \
+	    grep -qE '^Max core file size +0 +0 ' "/proc/$pid/limits"
+done
 check "none: nothing looks for a courier" eval \
     '! find "$T" -name "*.db*" | grep -q .'
 
