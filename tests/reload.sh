@@ -171,6 +171,14 @@ is "the old ones are" 200 "$(push y "$T/body")"
 conf ', "/hooks/new": { "auth": "none" }'
 check "mended" reload
 is "its hook is served" 200 "$(push z "$T/body" /hooks/new)"
+# Sent to all processes of the pool, as some do it: the workers leave it to the master.
+workers=$(descendants "${PID[handler]}" | sort)
+for pid in $workers; do
+	kill -HUP "$pid"
+done
+check "a reload that is sent to the workers, too" reload
+is "replaces none" "$workers" "$(descendants "${PID[handler]}" | sort)"
+
 # A hook that goes.
 conf ''
 check "without it" reload
