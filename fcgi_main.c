@@ -730,7 +730,7 @@ attend(struct worker *w)
 		next = w->oldest->began + limit;
 	if (!w->draining && now >= w->listen_at)
 		listen_set(w, w->nconns < w->conns_max &&
-		    handler_parked(w->handler) < conf_of(w)->in_flight);
+		    !handler_full(w->handler));
 	if (!w->listening && !w->draining && now + PAUSE_MS < next)
 		next = now + PAUSE_MS;
 	if (w->draining && w->drain_by < next)

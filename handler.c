@@ -486,10 +486,12 @@ handler_setting(struct handler *h)
 	return h->setting;
 }
 
-size_t
-handler_parked(const struct handler *h)
+bool
+handler_full(const struct handler *h)
 {
-	return h->nslots - h->nunused;
+	/* A reload may lower what may be parked; there are no more slots. */
+	return h->nunused == 0 ||
+	    h->nslots - h->nunused >= h->setting->conf->in_flight;
 }
 
 static const unsigned char *

@@ -126,6 +126,7 @@ void		 handler_link_ready(struct handler *);	/* its fd is ready */
 void		 handler_flush(struct handler *);
 /* Deadlines, and the courier's return.  When to call again, in steady ms. */
 int64_t		 handler_tick(struct handler *, int64_t now);
-size_t		 handler_parked(const struct handler *);
+/* As many are parked as may be: accept no more connections for now. */
+bool		 handler_full(const struct handler *);
 
 #endif
