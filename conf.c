@@ -1219,7 +1219,7 @@ void
 conf_free(struct conf *c)
 {
 	if (c != NULL)
-		arena_free(c->arena);	/* c itself lives in it */
+		arena_wipe(c->arena);	/* "plain:" secrets, and c itself */
 }
 
 /* --- printing ------------------------------------------------------------------- */

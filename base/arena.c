@@ -79,6 +79,16 @@ arena_free(struct arena *a)
 	free(a);
 }
 
+void
+arena_wipe(struct arena *a)
+{
+	if (a == NULL)
+		return;
+	for (struct block *b = a->first; b != NULL; b = b->next)
+		explicit_bzero(b->bytes, b->used);
+	arena_free(a);
+}
+
 /* n bytes at a multiple of align, a power of two; the gap is not counted. */
 static char *
 take(struct arena *a, size_t n, size_t align)

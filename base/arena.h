@@ -16,6 +16,8 @@ struct arena;
 /* NULL when there is no memory.  Ended by arena_free(), which takes NULL. */
 struct arena	*arena_new(size_t limit);
 void		 arena_free(struct arena *);
+/* The same, of an arena that holds secrets: nothing of it stays behind. */
+void		 arena_wipe(struct arena *);
 
 /* Everything handed out is gone; the first block (16 KiB) is kept. */
 void		 arena_reset(struct arena *);

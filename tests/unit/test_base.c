@@ -198,6 +198,7 @@ arenas(void)
 	CHECK(i == 49000, "byte by byte");
 	arena_free(a);
 	arena_free(NULL);
+	arena_wipe(NULL);
 }
 
 static void
