@@ -436,7 +436,7 @@ follow_inbox(struct handler *h)
 	const struct conf *c = h->setting->conf;
 
 	if (c->inbox_kind == INBOX_SQLITE && h->link == NULL)
-		h->link = link_new(c->courier);
+		h->link = link_new(c->courier, c->courier_user);
 }
 
 struct handler *
@@ -647,7 +647,7 @@ hand_over_line(struct handler *h, struct flight *f)
 static int
 hand_over(struct handler *h, struct flight *f)
 {
-	if (!link_up(h->link, when_steady()))
+	if (h->link == NULL || !link_up(h->link, when_steady()))
 		return -1;
 	if (f->decision.action == ACT_HEALTH)
 		return link_ask_health(h->link, f->ticket);
@@ -684,7 +684,8 @@ handler_take(struct handler *h, struct flight *f)
 	} else if (inbox == INBOX_STDOUT) {
 		hand_over_line(h, f);
 	} else if (hand_over(h, f) == -1) {
-		finish_later(h, f, "courier-away");
+		finish_later(h, f, h->link != NULL && link_is_strange(h->link) ?
+		    "courier-is-a-stranger" : "courier-away");
 	} else {
 		f->sent = SENT_ONCE;
 	}

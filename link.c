@@ -1,6 +1,7 @@
 /*
  * link.c - the worker's end of the wall to the courier.  See link.h.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,8 @@
 
 struct link {
 	char		*path;
+	uid_t		 courier;	/* (uid_t)-1: there is no such user */
+	bool		 strange;	/* the last who listened was nobody of ours */
 	struct wire	*wire;		/* NULL while it is down */
 	struct buf	 out;		/* one message being written */
 	int64_t		 retry_at;	/* steady ms */
@@ -17,12 +20,18 @@ struct link {
 };
 
 struct link *
-link_new(struct str path)
+link_new(struct str path, struct str user)
 {
 	struct link *l = calloc(1, sizeof(*l));
+	char name[64];
+	struct err e;
+	gid_t gid;
 
 	if (l == NULL)
 		return NULL;
+	snprintf(name, sizeof(name), "%.*s", STR_ARG(user));
+	if (os_user(name, &l->courier, &gid, &e) == -1)
+		l->courier = (uid_t)-1;
 	l->path = strndup(path.p, path.n);
 	l->out = BUF(WIRE_MAX);
 	if (l->path == NULL) {
@@ -84,6 +93,24 @@ link_retry_at(const struct link *l)
 }
 
 bool
+link_is_strange(const struct link *l)
+{
+	return l->strange;
+}
+
+static bool
+is_ours(const struct link *l, int fd)
+{
+	struct err e;
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+
+	return os_peer(fd, &uid, &gid, &pid, &e) == 0 &&
+	    (uid == 0 || uid == geteuid() || uid == l->courier);
+}
+
+bool
 link_up(struct link *l, int64_t now)
 {
 	struct err e;
@@ -96,6 +123,10 @@ link_up(struct link *l, int64_t now)
 	l->retry_at = now + LINK_RETRY_MS;
 	if ((fd = os_connect_unix(l->path, &e)) == -1)
 		return false;
+	if ((l->strange = !is_ours(l, fd))) {
+		close(fd);
+		return false;
+	}
 	if ((l->wire = wire_new(fd, DOOR_WORKER, LINK_OUT_LIMIT)) == NULL)
 		return false;	/* it has closed fd */
 	l->serial++;

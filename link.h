@@ -26,8 +26,13 @@ struct reply {
 					 * until the next link_next() */
 };
 
-/* path: of the courier's socket.  Connects later, by link_up(). */
-struct link	*link_new(struct str path);
+/*
+ * path: of the courier's socket; user: as whom the courier runs.  Who listens
+ * there must be that user, root (who listened before it became that user), or, in
+ * a set-up of one user, ourselves: a 2xx rests on what the listener says, so a
+ * stranger's word does not count.  Connects later, by link_up().
+ */
+struct link	*link_new(struct str path, struct str user);
 void		 link_free(struct link *);
 /* Is it another socket than before?  Then its connection has ended. */
 bool		 link_move(struct link *, struct str path);
@@ -36,6 +41,7 @@ int		 link_fd(const struct link *);		/* -1 while it is down */
 unsigned	 link_serial(const struct link *);	/* of the connection */
 /* Connects when it is down and the time has come.  now in steady ms. */
 bool		 link_up(struct link *, int64_t now);
+bool		 link_is_strange(const struct link *);	/* a stranger listens */
 /* When link_up() is worth calling again, in steady ms. */
 int64_t		 link_retry_at(const struct link *);
 
