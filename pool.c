@@ -22,6 +22,7 @@
 #define DELAY_MAX	5000
 #define LIVED		5000		/* ms after which a death is no pattern */
 #define LINES_MAX	4096
+#define LINE_BYTES_MAX	(256u * 1024 * 1024)	/* of all that wait */
 
 struct worker {
 	pid_t		 pid;		/* 0: to be started at start_at */
@@ -52,6 +53,7 @@ struct master {
 	int64_t		 stop_by;	/* 0: running */
 	struct waiting	*first, **last;
 	size_t		 nlines;
+	size_t		 line_bytes;
 	int		 stdout_fd;
 };
 
@@ -274,6 +276,7 @@ line_end_waiting(struct master *m, bool ok)
 	if ((m->first = l->next) == NULL)
 		m->last = &m->first;
 	m->nlines--;
+	m->line_bytes -= l->n;
 	say_written(m, l->worker, l->pid, l->ticket, ok);
 	free(l->text);
 	free(l);
@@ -311,6 +314,7 @@ take_line(struct master *m, unsigned worker, uint64_t ticket, int fd)
 	void *text;
 
 	if (m->nlines >= LINES_MAX || os_memfd_sealed(fd, &size, &e) == -1 ||
+	    size > LINE_BYTES_MAX - m->line_bytes ||
 	    (l = calloc(1, sizeof(*l))) == NULL ||
 	    (l->text = malloc(size + 1)) == NULL)
 		goto refuse;
@@ -326,6 +330,7 @@ take_line(struct master *m, unsigned worker, uint64_t ticket, int fd)
 	*m->last = l;
 	m->last = &l->next;
 	m->nlines++;
+	m->line_bytes += l->n;
 	return;
 refuse:
 	if (l != NULL)
