@@ -236,8 +236,8 @@ pieces_add(struct worker *w, struct conn *c, const char *p, size_t n)
 		return false;
 	c->gathered += n;
 	w->memory += n;
-	if (c->frame.stdin_at == 0)
-		return true;
+	if (c->frame.stdin_at == 0)	/* parameters: at most 72 KiB of them */
+		return w->memory <= conf->worker_memory;
 	/* Bounded whatever comes: the walk goes on, the bytes are dropped. */
 	if (c->frame.body > conf->max_body)
 		c->fault = REQUEST_TOO_LARGE;
