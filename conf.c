@@ -386,7 +386,8 @@ static const struct option options[] = {
 { TOP, "courier", &k_socket, IN(conf, courier), NULL, NULL,
   "The socket on which the handler finds the courier.", 0 },
 { TOP, "log", &k_log, IN(conf, log), "stderr", NULL,
-  "Where the log goes.", 0 },
+  "Where the log goes. A file is kept open: rotate it by copying and truncating "
+  "(logrotate's copytruncate), or let a supervisor have the log.", 0 },
 { TOP, "health", &k_health, IN(conf, health), "/health", NULL,
   "The path that answers 200 when an event could be taken now; none: no such "
   "path.", 0 },
