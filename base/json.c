@@ -725,6 +725,10 @@ struct place {
 	size_t		 begin;
 	size_t		 end;
 	enum json_kind	 kind;
+	/* Of an object: the member that was asked for last and its number, so that
+	 * going through them in order costs one step each. */
+	struct lh_entry	*last;
+	size_t		 nlast;
 };
 
 struct json_doc {
@@ -1170,16 +1174,19 @@ json_at(const struct json_object *o, size_t i)
 const struct json_object *
 json_nth(const struct json_object *o, size_t i, struct str *name)
 {
+	struct place *place = o == NULL ? NULL : place_of(o);
+
 	*name = STR_NONE;
-	if (json_kind(o) != JSON_OBJECT)
+	if (json_kind(o) != JSON_OBJECT || i >= json_count(o))
 		return NULL;
-	json_object_object_foreach(o, key, value) {
-		if (i-- == 0) {
-			*name = str_of(key);
-			return value;
-		}
+	if (place->last == NULL || place->nlast > i) {
+		place->last = json_object_get_object(o)->head;
+		place->nlast = 0;
 	}
-	return NULL;
+	for (; place->nlast < i; place->nlast++)
+		place->last = place->last->next;
+	*name = str_of(lh_entry_k(place->last));
+	return lh_entry_v(place->last);
 }
 
 struct str
