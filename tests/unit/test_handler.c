@@ -35,6 +35,8 @@ static const char configuration[] = "{"
     "\"/bearer\": { \"provider\": \"bearer\", \"secret\": \"plain:s3cret\" },"
     "\"/guide\": { \"provider\": \"secret-header\","
 	"\"secret\": \"plain:s3cret\" },"
+    "\"/head\": { \"provider\": \"trello\", \"secret\": \"plain:s3cret\","
+	"\"url\": \"https://example.com/head\" },"
     "\"/meta\": { \"provider\": \"meta\", \"secret\": \"plain:s3cret\","
 	"\"verify_token\": \"plain:t0ken\" }"
     "} }";
@@ -212,6 +214,11 @@ methods(void)
 	d = DECIDE(.method = "HEAD", .target = "/all?challenge=abc", .body = "",
 	    .header = { "HOOKLATCH_TLS_VERIFY=SUCCESS" });
 	CHECK(d.answer.status == 200, "HEAD of a handshake is as its GET");
+	d = DECIDE(.method = "HEAD", .target = "/head", .body = "");
+	CHECK(d.action == ACT_ANSWER && d.answer.status == 200,
+	    "a handshake may be asked by HEAD itself");
+	d = DECIDE(.method = "GET", .target = "/head", .body = "");
+	CHECK(d.answer.status == 405, "and not by GET then");
 	d = DECIDE(.method = "post");
 	CHECK(d.answer.status == 405, "methods have a letter case");
 	d = DECIDE(.target = "/put", .secret = "s3cret");
