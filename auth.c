@@ -503,8 +503,11 @@ judge_group(const struct route *r, size_t alternative, struct request *q,
 		return refuse(VERDICT_DOUBLED, "the time came twice");
 	if (!also_holds(s, &scope))
 		return refuse(VERDICT_FORGED, "something else that must hold does not");
-	if (s->algorithm->family != FAMILY_HASH && (s->signs.n > 64 ||
-	    !template_pieces(&s->signs, &scope, pieces, NULL)))
+	/* A plain hash has the secret among its pieces: each key's own, later. */
+	if (s->algorithm->family == FAMILY_HASH)
+		scope.secret = STR("");
+	if (s->signs.n > 64 ||
+	    !template_pieces(&s->signs, &scope, pieces, NULL))
 		return refuse(VERDICT_ABSENT, "something that is signed is not there");
 	match = matching_key(s, r->keys[alternative], &scope, pieces, &t);
 	if (match == NULL)
