@@ -10,9 +10,9 @@
 #include "auth.h"
 #include "auth_sign.h"
 #include "base/arena.h"
+#include "base/os.h"
 #include "handshake.h"
 #include "provider.h"
-#include "base/os.h"
 #include "test.h"
 
 #define ARENA	(8 * 1024 * 1024)
