@@ -39,7 +39,7 @@ COURIER	= courier/main courier/door courier/batch courier/bodies \
 	  courier/inbox courier/gather courier/retention \
 	  courier/checkpoint courier/reader
 # Requests made, not judged: in the tool and the tests, never in the handler.
-SAMPLE	= auth_sign provider_examples
+SAMPLE	= auth_sign provider_examples provider_trial
 CLI	= cli/main cli/serve cli/rundir cli/probe cli/webserver cli/check \
 	  cli/providers cli/events cli/sample cli/send cli/sign $(SAMPLE)
 
@@ -95,12 +95,16 @@ $(BUILD)/tests/test_webserver: tests/unit/test_webserver.c tests/unit/test.h \
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 
 # Tools of the scripts in tests/: see the comment at the top of each.
-TOOL_BINS = $(addprefix $(BUILD)/tests/,sender torture unframed putter)
+TOOL_BINS = $(addprefix $(BUILD)/tests/,sender torture unframed putter judge)
 
 $(BUILD)/tests/sender: tests/tool/sender.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -lcrypto
 $(BUILD)/tests/putter: tests/tool/putter.c $(call obj,wire event $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
+$(BUILD)/tests/judge: tests/tool/judge.c \
+    $(call obj,$(SAMPLE) $(JUDGE) $(WALL) $(BASE) provider_texts)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/torture: tests/tool/torture.c tests/unit/test.h

@@ -1050,6 +1050,7 @@ read_event(struct reader *r, const struct json_object *v)
 	    read_sources(r, raw.id, "id", &ev->ids, &ev->nids) != 0 ||
 	    read_sources(r, raw.type, "type", &ev->types, &ev->ntypes) != 0)
 		return -1;
+	ev->says_proven = raw.proven != NULL;
 	if (raw.proven != NULL) {
 		if (expect(r, raw.proven, "proven", JSON_BOOL) != 0)
 			return -1;

@@ -114,6 +114,7 @@ struct event_rule {
 	size_t		 nids;
 	struct template	*types;
 	size_t		 ntypes;
+	bool		 says_proven;	/* the file has the word "proven" */
 	uint32_t	 merge;		/* seconds; 0: never */
 	struct str	 merge_reason;
 };

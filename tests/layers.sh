@@ -26,7 +26,7 @@ FLOORS=(
 	"frame.h frame.c request.h request.c provider.h provider.c provider_examples.c body.h body.c template.h template.c answer.h answer.c"
 	"route.h"
 	"auth.h auth.c auth_sign.h auth_sign.c route.c" # making routes makes keys
-	"handshake.h handshake.c"
+	"handshake.h handshake.c provider_trial.h provider_trial.c"
 	"link.h link.c handler.h handler.c"
 	"pool.h pool.c fcgi_main.c"
 )

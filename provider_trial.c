@@ -1,0 +1,532 @@
+/*
+ * provider_trial.c - see provider_trial.h.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth_sign.h"
+#include "provider_trial.h"
+
+#define ARENA	((size_t)8 << 20)
+
+/* One example of one file, while it is tried. */
+struct bench {
+	const struct provider *p;
+	const struct example *x;
+	const struct signature *s;	/* that holds in it, or NULL */
+	struct trial_count *count;
+};
+
+static const struct trial_change as_it_is;
+
+/* "github: a push: " and the promise, when it was not kept. */
+static void __attribute__((format(printf, 3, 4)))
+keep(struct bench *b, bool kept, const char *fmt, ...)
+{
+	char text[1024];
+	size_t n = 0;
+	va_list ap;
+
+	if (kept) {
+		b->count->kept++;
+		return;
+	}
+	b->count->broken++;
+	if (b->count->says == NULL)
+		return;
+	if (b->x != NULL)
+		n = (size_t)snprintf(text, sizeof(text), "%.*s: %.*s: ",
+		    STR_ARG(str_head(b->p->id, 64)),
+		    STR_ARG(str_head(b->x->says, 200)));
+	va_start(ap, fmt);
+	vsnprintf(text + n, sizeof(text) - n, fmt, ap);
+	va_end(ap);
+	b->count->says(b->count->arg, text);
+}
+
+/* --- a request of an example --------------------------------------------------- */
+
+/* As a web server would hand it over: "X-Foo" -> "HTTP_X_FOO=...". */
+static char *
+parameter(struct arena *a, struct str name, struct str value)
+{
+	struct str prefix = str_eq_nocase(name, STR("content-type")) ? STR("") :
+	    STR("HTTP_");
+	struct str whole = arena_printf(a, "%.*s%.*s=%.*s", STR_ARG(prefix),
+	    STR_ARG(name), STR_ARG(value));
+	char *s = (char *)(uintptr_t)whole.p;	/* the arena's, and ours */
+
+	if (s == NULL)
+		return NULL;
+	for (size_t i = 0; i < prefix.n + name.n; i++)
+		s[i] = s[i] == '-' ? '_' : s[i] >= 'a' && s[i] <= 'z' ?
+		    (char)(s[i] - 'a' + 'A') : s[i];
+	return s;
+}
+
+static int
+make_request(struct request *q, struct arena *a, const struct example *x,
+    const struct trial_change *c)
+{
+	const struct header *headers = c->headers != NULL ? c->headers :
+	    x->headers;
+	size_t n = c->headers != NULL ? c->nheaders : x->nheaders, i;
+	struct str target = c->target.p != NULL ? c->target : x->target;
+	char **env = arena_alloc(a, (n + 3) * sizeof(*env));
+
+	if (env == NULL)
+		return -1;
+	for (i = 0; i < n; i++)
+		env[i] = parameter(a, headers[i].name, headers[i].value);
+	env[i++] = (char *)(uintptr_t)arena_printf(a, "REQUEST_METHOD=%.*s",
+	    STR_ARG(x->method)).p;
+	env[i++] = (char *)(uintptr_t)arena_printf(a, "REQUEST_URI=%.*s",
+	    STR_ARG(target)).p;
+	if (request_init(q, a, env) != 0)
+		return -1;
+	q->body = c->body.p != NULL ? c->body : x->body;
+	return 0;
+}
+
+#define SECRETS_MAX	8
+
+static struct route *
+make_route(const struct provider *p, const struct example *x,
+    const struct trial_change *c, struct hook *hook, struct err *e)
+{
+	static const struct str names[SECRETS_MAX] = { STR("first"),
+	    STR("second"), STR("third"), STR("fourth"), STR("fifth"),
+	    STR("sixth"), STR("seventh"), STR("eighth") };
+	bool other = c->secret.p != NULL;
+	struct str params[PARAM_COUNT];
+
+	if (x->nsecrets > SECRETS_MAX) {
+		err_set(e, ERR_DATA, "more than %d secrets", SECRETS_MAX);
+		return NULL;
+	}
+	/* An example gives what it is about; the rest must only be there. */
+	for (unsigned i = 0; i < PARAM_COUNT; i++)
+		params[i] = x->params[i].p == NULL && (p->asks & (1u << i)) != 0 ?
+		    STR("not of this example") : x->params[i];
+	*hook = (struct hook){ .path = STR("/hook"), .provider = p->id,
+	    .where = STR("example"), .window = -1, .open_handshake = x->open };
+	return route_new(p, hook, names, other ? &c->secret : x->secrets,
+	    other ? 1 : x->nsecrets, params, e);
+}
+
+/* The road in short: handshake, verify, handshake again. */
+static void
+judge_request(const struct route *r, struct request *q, int64_t now,
+    struct trial *out)
+{
+	struct handshake again;
+
+	out->hs = handshake_try(r, q, false);
+	if (out->hs.step == HANDSHAKE_NONE || out->hs.step == HANDSHAKE_VERIFY) {
+		out->verdict = auth_verify(r, q, now);
+		if (out->verdict.code != VERDICT_GENUINE)
+			return;
+		again = handshake_try(r, q, true);
+		if (out->hs.step == HANDSHAKE_VERIFY)
+			out->hs = again;
+		out->id = auth_event_id(r, q, &out->verdict, &out->proven);
+		out->type = auth_event_type(r, q);
+	}
+	out->answered = out->hs.step == HANDSHAKE_ANSWER ||
+	    out->hs.step == HANDSHAKE_REFUSE;
+}
+
+bool
+trial_judge(const struct provider *p, const struct example *x,
+    const struct trial_change *c, struct arena *a, struct trial *out,
+    struct err *e)
+{
+	struct hook hook;
+	struct route *r = make_route(p, x, c, &hook, e);
+	struct request q;
+
+	*out = (struct trial){ .id = STR_NONE };
+	if (r == NULL)
+		return false;
+	if (make_request(&q, a, x, c) != 0) {
+		err_set(e, ERR_DATA, "the request is too large");
+		route_free(r);
+		return false;
+	}
+	judge_request(r, &q, c->clock != 0 ? c->clock : x->clock, out);
+	out->verdict.secret = STR("");		/* it was the route's */
+	route_free(r);
+	return true;
+}
+
+bool
+trial_genuine(const struct provider *p, const struct example *x,
+    const struct trial_change *c)
+{
+	struct arena *a = arena_new(ARENA);
+	struct trial t;
+	struct err e;
+	bool genuine = a != NULL && trial_judge(p, x, c, a, &t, &e) &&
+	    !t.answered && t.verdict.code == VERDICT_GENUINE;
+
+	arena_free(a);
+	return genuine;
+}
+
+/* --- what the file says ---------------------------------------------------------- */
+
+static void
+check_answer(struct bench *b, const struct trial *t)
+{
+	const struct example *x = b->x;
+	const struct answer *a = &t->hs.answer;
+
+	keep(b, t->answered, "is answered, not %s (%s)",
+	    verdict_name(t->verdict.code), t->verdict.reason);
+	if (!t->answered)
+		return;
+	keep(b, x->status == 0 || a->status == x->status,
+	    "status %d, not %d (%s)", x->status, a->status, t->hs.reason);
+	keep(b, x->type.n == 0 || str_eq(a->type, x->type),
+	    "type %.*s, not %.*s", STR_ARG(x->type), STR_ARG(a->type));
+	keep(b, x->answer.p == NULL || str_eq(a->body, x->answer),
+	    "body %.*s, not %.*s", STR_ARG(x->answer), STR_ARG(a->body));
+}
+
+static void
+check_example(struct bench *b)
+{
+	const struct example *x = b->x;
+	struct arena *a = arena_new(ARENA);
+	struct trial t;
+	struct err e;
+
+	if (a == NULL || !trial_judge(b->p, x, &as_it_is, a, &t, &e)) {
+		keep(b, false, "%s", a == NULL ? "no memory" : e.text);
+		goto out;
+	}
+	if (x->expect == EXPECT_ANSWER) {
+		check_answer(b, &t);
+		goto out;
+	}
+	keep(b, !t.answered, "is no handshake (%s)", t.hs.reason);
+	keep(b, (int)t.verdict.code == (int)x->expect, "is %s, not %s (%s)",
+	    verdict_name((enum verdict_code)x->expect),
+	    verdict_name(t.verdict.code), t.verdict.reason);
+	if (x->event_id.p != NULL)
+		keep(b, str_eq(t.id, x->event_id), "id %.*s, not %.*s",
+		    STR_ARG(x->event_id), STR_ARG(t.id));
+	if (x->event_type.p != NULL)
+		keep(b, str_eq(t.type, x->event_type), "type %.*s, not %.*s",
+		    STR_ARG(x->event_type), STR_ARG(t.type));
+	if (t.verdict.code == VERDICT_GENUINE && t.verdict.alternative >= 0)
+		b->s = &b->p->signatures[t.verdict.alternative];
+out:
+	arena_free(a);
+}
+
+/* --- what is made of a genuine one -------------------------------------------------- */
+
+static void
+refused(struct bench *b, const struct trial_change *c, const char *what)
+{
+	keep(b, !trial_genuine(b->p, b->x, c), "%s is refused", what);
+}
+
+/* A byte of the body is flipped, at three places. */
+static void
+flip_body(struct bench *b)
+{
+	struct str body = b->x->body;
+	char *copy = malloc(body.n + 1);
+	struct trial_change c = { .body = { copy, body.n } };
+
+	if ((b->s->covers & COVERS_BODY) == 0 || body.n == 0 || copy == NULL)
+		goto out;
+	memcpy(copy, body.p, body.n);
+	for (size_t i = 0; i < 3; i++) {
+		size_t at = i * (body.n - 1) / 2;
+
+		copy[at] ^= 0x01;
+		refused(b, &c, i == 0 ? "the first byte of the body flipped" :
+		    i == 1 ? "a byte of the body flipped" :
+		    "the last byte of the body flipped");
+		copy[at] ^= 0x01;
+	}
+out:
+	free(copy);
+}
+
+/* The body with a space after its first byte: the same JSON, other bytes. */
+static void
+respace_body(struct bench *b)
+{
+	struct str body = b->x->body;
+	char *copy = malloc(body.n + 2);
+	struct trial_change c = { .body = { copy, body.n + 1 } };
+
+	if ((b->s->covers & COVERS_BODY) != 0 && body.n > 0 && copy != NULL) {
+		copy[0] = body.p[0];
+		copy[1] = ' ';
+		memcpy(copy + 2, body.p + 1, body.n - 1);
+		refused(b, &c, "the body re-serialised");
+	}
+	free(copy);
+}
+
+static bool
+is_place_of(const struct signature *s, struct str name)
+{
+	for (size_t i = 0; i < s->nplaces; i++)
+		if (s->places[i].kind == PLACE_HEADER &&
+		    str_eq_nocase(s->places[i].name, name))
+			return true;
+	return false;
+}
+
+/* Several signatures in one value: a spoiled one of them is not missed. */
+static bool
+holds_several(const struct signature *s, struct str value)
+{
+	size_t items = 1;
+
+	for (size_t i = 0; s->form.list != 0 && i < value.n; i++)
+		items += value.p[i] == s->form.list;
+	return items > s->form.nitems;
+}
+
+enum spoil { CUT, CUT_HALF, FLIP, GONE, EMPTY, TWICE, JOINED, SPOILS };
+
+static const char *const spoil_says[SPOILS] = {
+	"the signature cut short", "the signature cut in half",
+	"the signature changed", "no signature", "an empty signature",
+	"the signature sent twice", "the signature joined by a web server",
+};
+
+/* One header of the request, spoiled, into h; how many it has become. */
+static size_t
+spoil(enum spoil way, const struct header *was, struct arena *a, struct header *h)
+{
+	struct str v = was->value;
+	char *copy;
+
+	h[0] = h[1] = *was;
+	switch (way) {
+	case CUT:
+		h->value = str_head(v, v.n - 1);
+		return 1;
+	case CUT_HALF:
+		h->value = str_head(v, v.n / 2);
+		return 1;
+	case FLIP:
+		h->value = arena_str(a, v);
+		copy = (char *)(uintptr_t)h->value.p;	/* the arena's, and ours */
+		if (copy != NULL)
+			copy[v.n / 2] = v.p[v.n / 2] == '0' ? '1' : '0';
+		return 1;
+	case GONE:
+		return 0;
+	case EMPTY:
+		h->value = STR("");
+		return 1;
+	case TWICE:
+		return 2;
+	case JOINED:
+		h->value = arena_printf(a, "%.*s, %.*s", STR_ARG(v), STR_ARG(v));
+		return 1;
+	case SPOILS:
+		break;
+	}
+	return 1;
+}
+
+static void
+spoil_header(struct bench *b, enum spoil way)
+{
+	const struct example *x = b->x;
+	struct arena *a = arena_new(ARENA);
+	struct header *h = a == NULL ? NULL :
+	    arena_alloc(a, (x->nheaders + 2) * sizeof(*h));
+	struct trial_change c = { .headers = h };
+	bool had = false;
+
+	for (size_t i = 0; h != NULL && i < x->nheaders; i++) {
+		const struct header *was = &x->headers[i];
+
+		if (!is_place_of(b->s, was->name) || was->value.n == 0) {
+			h[c.nheaders++] = *was;
+			continue;
+		}
+		had = !holds_several(b->s, was->value) || way >= GONE;
+		c.nheaders += spoil(way, was, a, &h[c.nheaders]);
+	}
+	/* A provider that doubles it may. */
+	if (had && !(b->s->repeats && (way == TWICE || way == JOINED)))
+		refused(b, &c, spoil_says[way]);
+	arena_free(a);
+}
+
+static void
+other_secret(struct bench *b)
+{
+	/* Of every way in which a secret may be written. */
+	static const struct str others[] = {
+		STR("another secret"), STR("00112233445566778899aabbccddeeff"),
+		STR("YW5vdGhlciBzZWNyZXQgb2YgMzIgYnl0ZXMuLi4uLi4="),
+		STR("whsec_YW5vdGhlciBzZWNyZXQgb2YgMzIgYnl0ZXMuLi4uLi4="),
+	};
+
+	if (b->s->algorithm->family == FAMILY_KEY)
+		return;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		refused(b, &(struct trial_change){ .secret = others[i] },
+		    "another secret");
+}
+
+static void
+other_clock(struct bench *b)
+{
+	static const int64_t far[] = { -1000, 1000, -86400000, 86400000 };
+	struct arena *a = arena_new(ARENA);
+	struct trial t;
+	struct err e;
+
+	if (b->s->time.window > 0 && a != NULL &&
+	    trial_judge(b->p, b->x, &as_it_is, a, &t, &e))
+		for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++)
+			refused(b, &(struct trial_change){ .clock =
+			    t.verdict.signed_at + far[i] +
+			    (far[i] < 0 ? -1 : 1) * b->s->time.window },
+			    far[i] < 0 ? "a time ahead of the window" :
+			    "a time behind the window");
+	arena_free(a);
+}
+
+/* The query changed, where the URL is signed. */
+static void
+other_query(struct bench *b)
+{
+	struct str target = b->x->target;
+	struct arena *a = arena_new(ARENA);
+
+	if ((b->s->covers & COVERS_QUERY) != 0 && a != NULL)
+		refused(b, &(struct trial_change){ .target = arena_printf(a,
+		    "%.*s%cx=1", STR_ARG(target),
+		    str_find(target, '?') == -1 ? '?' : '&') },
+		    "another query");
+	arena_free(a);
+}
+
+/* Can auth_sign.c make such a request? */
+static bool
+can_be_signed(const struct bench *b, struct str content_type)
+{
+	const struct place *place = &b->s->places[0];
+	struct str body = b->x->body;
+
+	/* A published vector over what is no body of that kind. */
+	if (content_type.n == 0 && body.n > 0 && body.p[0] != '{' &&
+	    place->kind != PLACE_HEADER)
+		return false;
+	/* Signing does not write multipart. */
+	if (place->kind == PLACE_FIELD &&
+	    str_starts_nocase(content_type, STR("multipart/")))
+		return false;
+	return b->s->algorithm->family != FAMILY_KEY ||
+	    b->x->private_key.n > 0;
+}
+
+/* Signed anew by auth_sign.c, the body as it is: it must hold. */
+static void
+sign_anew(struct bench *b)
+{
+	const struct example *x = b->x;
+	struct sign_wish w = { .method = x->method, .url = x->url,
+	    .body = x->body, .now = x->clock, .private_key = x->private_key,
+	    .alternative = (int)(b->s - b->p->signatures) };
+	struct arena *a = arena_new(ARENA);
+	struct example again = *x;
+	struct signed_request out;
+	struct route *r = NULL;
+	struct err e;
+
+	for (size_t i = 0; i < x->nheaders; i++)
+		if (str_eq_nocase(x->headers[i].name, STR("content-type")))
+			w.content_type = x->headers[i].value;
+	if (a == NULL || !can_be_signed(b, w.content_type) ||
+	    (r = route_new(b->p, NULL, x->secrets, x->secrets, x->nsecrets,
+	    x->params, &e)) == NULL)
+		goto out;
+	if (auth_sign(r, &w, a, &out, &e) != 0) {
+		keep(b, false, "is signed anew: %s", e.text);
+		goto out;
+	}
+	again.headers = out.headers;
+	again.nheaders = out.nheaders;
+	again.body = out.body;
+	again.target = str_skip(out.url, x->url.n - x->target.n);
+	keep(b, trial_genuine(b->p, &again, &as_it_is), "signed anew it holds");
+out:
+	route_free(r);
+	arena_free(a);
+}
+
+static void
+try_example(struct bench *b)
+{
+	b->s = NULL;
+	check_example(b);
+	if (b->x->expect != EXPECT_GENUINE || b->s == NULL)
+		return;
+	flip_body(b);
+	respace_body(b);
+	for (enum spoil way = 0; way < SPOILS; way++)
+		spoil_header(b, way);
+	other_secret(b);
+	other_clock(b);
+	other_query(b);
+	sign_anew(b);
+}
+
+void
+trial_file(struct str id, struct str text, const char *name,
+    struct trial_count *count)
+{
+	struct bench b = { .count = count };
+	struct arena *a = arena_new(ARENA);
+	size_t n = 0, genuine = 0, forged = 0, covered = 0;
+	struct provider *p = NULL;
+	struct example *x;
+	struct err e;
+
+	if (a == NULL || (p = provider_read(text, id, name, &e)) == NULL ||
+	    provider_examples(text, name, a, &x, &n, &e) != 0) {
+		keep(&b, false, "%s", a == NULL ? "no memory" : e.text);
+		goto out;
+	}
+	b.p = p;
+	keep(&b, p->docs.n > 0 && p->setup.n > 0 && !str_eq(p->name, p->id),
+	    "%s: has a name, \"docs\" and a \"setup\"", name);
+	keep(&b, p->event.nids == 0 || p->event.says_proven,
+	    "%s: says whether its event's id is \"proven\"", name);
+	for (size_t i = 0; i < n; i++) {
+		b.x = &x[i];
+		try_example(&b);
+		genuine += x[i].expect == EXPECT_GENUINE;
+		forged += x[i].expect != EXPECT_GENUINE &&
+		    x[i].expect != EXPECT_ANSWER;
+	}
+	b.x = NULL;
+	keep(&b, p->nsignatures == 0 || (genuine >= 1 && forged >= 2),
+	    "%s: one genuine example and two forged at least", name);
+	for (size_t i = 0; i < p->nsignatures; i++)
+		covered += (p->signatures[i].covers &
+		    (COVERS_BODY | COVERS_FIELDS)) != 0;
+	keep(&b, covered == p->nsignatures || p->nweak > 0,
+	    "%s: \"weak\" says that the body is not covered", name);
+out:
+	provider_free(p);
+	arena_free(a);
+}
