@@ -31,9 +31,13 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 # the courier, the courier never holds FastCGI.
 BASE	= base/arena base/buf base/codec base/digest base/err base/json \
 	  base/log base/os base/str base/when
-WALL	= event wire bundle conf conf_place
-JUDGE	= request body provider template route auth auth_mac auth_key auth_static \
-	  handshake answer
+WALL	= event wire bundle conf conf_place key_source
+# The leaves of judging know keys and bytes only.
+LEAVES	= auth_mac auth_key auth_static auth_jws auth_cert auth_cipher
+JUDGE	= $(LEAVES) request body template condition reply answer \
+	  provider provider_words provider_signature provider_answer \
+	  route keyring auth handshake
+PROVIDERS = provider_find provider_texts
 ROAD	= frame handler link pool fcgi_main
 COURIER	= courier/main courier/door courier/batch courier/bodies \
 	  courier/inbox courier/gather courier/retention \
@@ -49,11 +53,11 @@ PROGRAMS = $(BUILD)/hooklatch.fcgi $(BUILD)/hooklatch-courier $(BUILD)/hooklatch
 
 all: $(PROGRAMS)
 
-$(BUILD)/hooklatch.fcgi: $(call obj,$(ROAD) $(JUDGE) $(WALL) $(BASE) provider_texts)
+$(BUILD)/hooklatch.fcgi: $(call obj,$(ROAD) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi -ljson-c -lcrypto
-$(BUILD)/hooklatch-courier: $(call obj,$(COURIER) $(WALL) $(BASE))
-	$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ -lsqlite3 -ljson-c -lcrypto
-$(BUILD)/hooklatch: $(call obj,$(CLI) $(JUDGE) $(WALL) $(BASE) provider_texts)
+$(BUILD)/hooklatch-courier: $(call obj,$(COURIER) $(WALL) $(BASE) $(PROVIDERS))
+	$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ -lsqlite3 -lcurl -ljson-c -lcrypto
+$(BUILD)/hooklatch: $(call obj,$(CLI) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl -ljson-c -lcrypto
 
 $(BUILD)/obj/%.o: %.c
@@ -75,7 +79,7 @@ UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
-    $(call obj,frame handler link $(SAMPLE) $(JUDGE) $(WALL) $(BASE) provider_texts)
+    $(call obj,frame handler link $(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
@@ -104,21 +108,21 @@ $(BUILD)/tests/putter: tests/tool/putter.c $(call obj,wire event $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/judge: tests/tool/judge.c \
-    $(call obj,$(SAMPLE) $(JUDGE) $(WALL) $(BASE) provider_texts)
+    $(call obj,$(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/torture: tests/tool/torture.c tests/unit/test.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $<
 $(BUILD)/tests/unframed: tests/tool/unframed.c \
-    $(call obj,handler link $(JUDGE) $(WALL) $(BASE) provider_texts)
+    $(call obj,handler link $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -lfcgi \
 	    -ljson-c -lcrypto
 
 # Fuzz targets: script/fuzz makes them, with clang.
 $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c \
-    $(call obj,frame handler link $(JUDGE) $(WALL) $(BASE) provider_texts)
+    $(call obj,frame handler link $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $< \
 	    $(filter %.o,$^) -ljson-c -lcrypto

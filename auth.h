@@ -22,6 +22,19 @@ enum verdict_code {
 	VERDICT_DOUBLED,	/* the header came twice and may not */
 	VERDICT_GENUINE,
 	VERDICT_OPEN,		/* "auth": "none" */
+	VERDICT_WANTS_KEY,	/* not judged yet: see struct want */
+};
+
+/* The keys that are known by now, see keyring.h; NULL: none. */
+struct keyring;
+
+/* A key that must be had before the request can be judged. */
+struct want {
+	struct str	 id;		/* under which the keyring keeps it */
+	int		 alternative;	/* whose keys */
+	bool		 captured;	/* a secret that a handshake brought */
+	struct str	 name;		/* of the key, or of that secret */
+	bool		 again;		/* what is known is not enough */
 };
 
 struct verdict {
@@ -33,10 +46,15 @@ struct verdict {
 	int		 alternative;	/* of the provider's signatures, or -1 */
 	int		 group;		/* of the signatures in one header */
 	bool		 signed_bytes;	/* something was signed: auth_digest() */
+	struct want	 want;		/* of VERDICT_WANTS_KEY; in q->arena */
 };
 
 /* now: ms since 1970.  What is computed on the way lives in q->arena. */
-struct verdict	auth_verify(const struct route *, struct request *q, int64_t now);
+struct verdict	auth_verify(const struct route *, struct request *q,
+		    const struct keyring *, int64_t now);
+
+/* What places lead into is the route's from here on: limits, and how to decrypt. */
+void		auth_enter(const struct route *, struct request *q);
 
 /* "genuine", "absent", ... */
 const char	*verdict_name(enum verdict_code);
@@ -79,19 +97,31 @@ struct str	auth_stored_headers(const struct route *, struct request *q);
 struct str	auth_stored_target(const struct route *, struct request *q);
 
 /*
- * The keys of one alternative of a provider, from texts of secrets.  A text that
- * is not written as this alternative wants it is left out; NULL and a sentence
- * about the last of them when none is.
+ * The keys of one alternative of a provider, from texts of secrets, or from the
+ * hook's public_key.  A text that is not written as this alternative wants it is left
+ * out; NULL and a sentence about the last of them when none is.
  */
 struct key	*auth_keys(const struct provider *, size_t alternative,
 		    const struct str *names, const struct str *texts, size_t n,
-		    const struct str params[PARAM_COUNT], struct err *);
+		    struct str public_key, struct err *);
+
+/*
+ * From what was fetched: a JWKS, a key, a certificate, as the file says.  *until:
+ * until when they may be used, ms since 1970; lowered, never raised.
+ */
+struct key	*auth_keys_fetched(const struct provider *, size_t alternative,
+		    struct str bytes, int64_t now, int64_t *until, struct err *);
+
 void		 auth_keys_free(struct key *);
 
-/* The bytes of the first key of a list, for auth_sign.c alone. */
+/* The bytes, and the name in a set, of the first key of a list: for auth_sign.c. */
 struct str	auth_key_bytes(const struct key *);
+struct str	auth_key_id(const struct key *);
 
 /* The first secret's bytes, for a handshake that answers with them; or none. */
 struct str	auth_first_key(const struct route *);
+
+/* What a template of an answer sees. */
+struct scope	auth_scope(const struct route *, struct request *q);
 
 #endif

@@ -23,6 +23,9 @@ struct work {
 	struct arena	*a;
 	struct err	*e;
 	size_t		 room;		/* of out->headers */
+	struct str	 token;		/* a token's header, JSON */
+	struct str	 claims;	/* its claims, JSON */
+	struct str	 item;		/* path of the one that is signed: "items[0]" */
 };
 
 static int
@@ -68,7 +71,8 @@ make_request(struct work *k, struct request *q)
 {
 	*q = (struct request){ .arena = k->a, .body_fd = -1,
 	    .method = k->out->method, .body = k->out->body, .json = k->r->json,
-	    .target = target_of(k->a, k->out->url) };
+	    .target = target_of(k->a, k->out->url),
+	    .token = k->token, .claims = k->claims };
 	q->headers = arena_alloc(k->a, (k->out->nheaders + 1) *
 	    sizeof(*q->headers));
 	if (q->headers == NULL || q->target.p == NULL)
@@ -83,6 +87,8 @@ make_request(struct work *k, struct request *q)
 	}
 	q->query = q->target;
 	q->path = str_cut(&q->query, '?');
+	if (k->item.n > 0)
+		json_find(q->body, k->item, &q->item);
 	return 0;
 }
 
@@ -189,22 +195,22 @@ spliced(struct arena *a, struct str whole, struct str part, struct str with)
 }
 
 /*
- * A value into a JSON body: over the one that is there, else as a new member,
- * making the objects on the way.  source is JSON.
+ * A value into a JSON text: over the one that is there, else as a new member, making
+ * the objects on the way.  source is JSON.
  */
 static int
-put_json(struct work *k, struct str path, struct str source)
+put_json(struct work *k, struct str *json, struct str path, struct str source)
 {
 	struct str raw, parent, name, member, after;
-	enum json_kind kind = json_find(k->out->body, path, &raw);
+	enum json_kind kind = json_find(*json, path, &raw);
 
 	if (kind == JSON_STRING) {
 		raw.p--;		/* its quotes */
 		raw.n += 2;
 	}
 	if (kind != JSON_NONE) {
-		k->out->body = spliced(k->a, k->out->body, raw, source);
-		return k->out->body.p != NULL ? 0 : no_memory(k);
+		*json = spliced(k->a, *json, raw, source);
+		return json->p != NULL ? 0 : no_memory(k);
 	}
 	name = last_name(path, &parent);
 	if (name.n == 0 || str_find(name, '[') != -1)
@@ -213,12 +219,12 @@ put_json(struct work *k, struct str path, struct str source)
 	member = arena_printf(k->a, "\"%.*s\":%.*s", STR_ARG(name),
 	    STR_ARG(source));
 	if (parent.n > 0) {
-		kind = json_find(k->out->body, parent, &raw);
+		kind = json_find(*json, parent, &raw);
 		if (kind == JSON_NONE || kind == JSON_NULL)
-			return put_json(k, parent, arena_printf(k->a, "{%.*s}",
-			    STR_ARG(member)));
+			return put_json(k, json, parent, arena_printf(k->a,
+			    "{%.*s}", STR_ARG(member)));
 	} else {
-		raw = k->out->body;
+		raw = *json;
 		while (raw.n > 0 && strchr(" \t\r\n", raw.p[0]) != NULL)
 			raw = str_skip(raw, 1);
 		kind = raw.n > 0 && raw.p[0] == '{' ? JSON_OBJECT : JSON_ARRAY;
@@ -233,17 +239,110 @@ put_json(struct work *k, struct str path, struct str source)
 		after = str_skip(after, 1);
 	if (after.n > 0 && after.p[0] != '}')
 		member = arena_printf(k->a, "%.*s,", STR_ARG(member));
-	k->out->body = spliced(k->a, k->out->body, str_head(raw, 0), member);
-	return k->out->body.p != NULL ? 0 : no_memory(k);
+	*json = spliced(k->a, *json, str_head(raw, 0), member);
+	return json->p != NULL ? 0 : no_memory(k);
+}
+
+/* A value as JSON; bare: a number, or true and false, unless a string is there. */
+static struct str
+as_json(struct work *k, struct str json, struct str path, struct str value,
+    bool bare)
+{
+	struct buf b = BUF(1 << 20);
+	struct str old, out;
+
+	if (bare && json_find(json, path, &old) != JSON_STRING)
+		return value;
+	buf_json(&b, value);
+	out = arena_str(k->a, buf_str(&b));
+	buf_free(&b);
+	return out;
+}
+
+static int	put_steps(struct work *, const struct step *, size_t n,
+		    struct str *text, struct str value, bool bare);
+
+/* The other way along a step: what the value is inside of. */
+static int
+put_step(struct work *k, const struct step *s, size_t left, struct str *text,
+    struct str value, bool bare)
+{
+	struct str inner = STR_NONE, raw;
+	char *room;
+	size_t n;
+
+	switch (s->kind) {
+	case STEP_JSON:
+		if (text->n == 0)
+			*text = STR("{}");
+		if (left == 0)
+			return put_json(k, text, s->path, as_json(k, *text, s->path,
+			    value, bare));
+		if (json_find(*text, s->path, &raw) == JSON_STRING)
+			inner = json_unescape(k->a, raw);
+		if (put_steps(k, s + 1, left, &inner, value, bare) != 0)
+			return -1;
+		return put_json(k, text, s->path, as_json(k, *text, s->path, inner,
+		    false));
+	case STEP_BASE64:
+	case STEP_BASE64URL:
+		room = arena_bytes(k->a, BASE64_ROOM(text->n) + 1);
+		if (text->n > 0 && room != NULL && (s->kind == STEP_BASE64 ?
+		    base64_decode(*text, room, BASE64_ROOM(text->n), &n) :
+		    base64url_decode(*text, room, BASE64_ROOM(text->n), &n)))
+			inner = (struct str){ room, n };
+		if (put_steps(k, s + 1, left, &inner, value, bare) != 0)
+			return -1;
+		*text = s->kind == STEP_BASE64 ? base64_encode(k->a, inner) :
+		    base64url_encode(k->a, inner);
+		return text->p != NULL ? 0 : no_memory(k);
+	case STEP_DECRYPT:
+		break;
+	}
+	return err_set(k->e, ERR_USAGE, "nothing is encrypted here");
 }
 
 static int
-put_value(struct work *k, const struct place *place, struct str value, bool number)
+put_steps(struct work *k, const struct step *s, size_t n, struct str *text,
+    struct str value, bool bare)
 {
-	struct buf b = BUF(65536);
-	struct str old;
-	int rc;
+	if (n == 0) {
+		*text = value;
+		return 0;
+	}
+	return put_step(k, s, n - 1, text, value, bare);
+}
 
+/* The value into what stands at the place now, when steps lead on from there. */
+static int
+through_steps(struct work *k, const struct place *place, struct str *value,
+    bool bare)
+{
+	struct place first = *place;
+	struct request q;
+	struct str text;
+
+	if (place->nsteps == 0)
+		return 0;
+	first.nsteps = 0;
+	if (make_request(k, &q) != 0)
+		return -1;
+	if (place_get(&first, &q, &text, NULL) != PLACE_FOUND)
+		text = STR_NONE;
+	if (put_steps(k, place->steps, place->nsteps, &text, *value, bare) != 0)
+		return -1;
+	*value = text;
+	return 0;
+}
+
+static int
+put_value(struct work *k, const struct place *place, struct str value, bool bare)
+{
+	struct str path = place->name;
+
+	if (through_steps(k, place, &value, bare) != 0)
+		return -1;
+	bare = bare && place->nsteps == 0;
 	switch (place->kind) {
 	case PLACE_HEADER:
 		return put_header(k, place->written, value);
@@ -251,19 +350,28 @@ put_value(struct work *k, const struct place *place, struct str value, bool numb
 		return put_query(k, place->name, value);
 	case PLACE_FIELD:
 		return put_field(k, place->name, value);
+	case PLACE_TOKEN:
+		return put_json(k, &k->token, path, as_json(k, k->token, path,
+		    value, bare));
+	case PLACE_CLAIM:
+		return put_json(k, &k->claims, path, as_json(k, k->claims, path,
+		    value, bare));
+	case PLACE_ITEM:
+		path = arena_printf(k->a, "%.*s.%.*s", STR_ARG(k->item),
+		    STR_ARG(path));
+		break;
 	case PLACE_BODY:
 		break;
+	}
+	if (str_eq(place->name, STR("."))) {
+		k->out->body = value;
+		return 0;
 	}
 	if (json_scan(k->out->body, k->r->json, NULL) != JSON_OK)
 		return err_set(k->e, ERR_USAGE, "the body must be JSON: \"%.*s\" "
 		    "stands in it", STR_ARG(place->name));
-	if (number && json_find(k->out->body, place->name, &old) != JSON_STRING)
-		buf_put(&b, value);
-	else
-		buf_json(&b, value);
-	rc = put_json(k, place->name, arena_str(k->a, buf_str(&b)));
-	buf_free(&b);
-	return rc;
+	return put_json(k, &k->out->body, path, as_json(k, k->out->body, path,
+	    value, bare));
 }
 
 static struct str
@@ -305,10 +413,23 @@ made_up_number(struct work *k)
 static bool
 fits(const struct work *k, const struct request *q, const struct place *place)
 {
-	if (place->kind == PLACE_FIELD)
+	if (place->nsteps > 0)
+		return false;
+	switch (place->kind) {
+	case PLACE_FIELD:
 		return request_body_kind(q) == BODY_FORM;
-	return place->kind != PLACE_BODY || (q->body.n > 0 &&
-	    json_scan(q->body, k->r->json, NULL) == JSON_OK);
+	case PLACE_BODY:
+	case PLACE_ITEM:
+		return q->body.n > 0 &&
+		    json_scan(q->body, k->r->json, NULL) == JSON_OK;
+	case PLACE_CLAIM:
+		return k->claims.n > 0;
+	case PLACE_HEADER:
+	case PLACE_QUERY:
+	case PLACE_TOKEN:
+		break;
+	}
+	return true;
 }
 
 /*
@@ -328,17 +449,16 @@ put_source(struct work *k, const struct template *list, size_t n, struct str wis
 	if (make_request(k, &q) != 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		const struct piece *p = list[i].pieces;
+		const struct place *one = template_place(&list[i]);
 		int rank;
 
-		if (list[i].n != 1 || p->op != PIECE_PLACE || p->function != NULL ||
-		    !fits(k, &q, &p->place))
+		if (one == NULL || !fits(k, &q, one))
 			continue;
-		rank = template_has_place(&k->s->signs, &p->place) ? 3 :
-		    is_there(k, &p->place) ? 2 : 1;
+		rank = template_has_place(&k->s->signs, one) ? 3 :
+		    is_there(k, one) ? 2 : 1;
 		if (rank > best) {
 			best = rank;
-			place = &p->place;
+			place = one;
 		}
 	}
 	if (place == NULL)
@@ -347,7 +467,8 @@ put_source(struct work *k, const struct template *list, size_t n, struct str wis
 		return put_value(k, place, wish, false);
 	if (!make || named_already(k, place))
 		return 0;
-	if (place->kind != PLACE_HEADER && (!k->w->fresh ||
+	if (place->kind != PLACE_HEADER && place->kind != PLACE_CLAIM &&
+	    (!k->w->fresh ||
 	    place_get(place, &q, &old, &kind) != PLACE_FOUND))
 		return 0;
 	return kind == JSON_NUMBER ?
@@ -366,19 +487,58 @@ put_time(struct work *k)
 	    t->unit == WHEN_S || t->unit == WHEN_MS);
 }
 
-/* Other values that are signed and not there yet: a token, a nonce. */
+struct filling {
+	struct work	*k;
+	bool		*failed;
+};
+
+/* A value that is signed and not there yet: a token, a nonce. */
+static bool
+fill_place(const struct piece *p, const void *arg)
+{
+	const struct filling *f = arg;
+
+	if (p->op != PIECE_PLACE || p->optional || p->place.kind == PLACE_TOKEN ||
+	    is_there(f->k, &p->place))
+		return false;
+	*f->failed = put_value(f->k, &p->place, made_up(f->k), false) != 0;
+	return *f->failed;		/* else look on */
+}
+
 static int
 put_rest(struct work *k)
 {
-	for (size_t i = 0; i < k->s->signs.n; i++) {
-		const struct piece *p = &k->s->signs.pieces[i];
+	bool failed = false;
+	const struct filling f = { k, &failed };
 
-		if (p->op != PIECE_PLACE || p->optional || is_there(k, &p->place))
-			continue;
-		if (put_value(k, &p->place, made_up(k), false) != 0)
-			return -1;
-	}
-	return 0;
+	template_any(&k->s->signs, fill_place, &f);
+	return failed ? -1 : 0;
+}
+
+/*
+ * A list of headers that are signed: it names itself, where it is one, the time's, and
+ * those that the caller gave.
+ */
+static int
+put_names(struct work *k)
+{
+	const struct pairs *p = &k->s->pairs;
+	const struct place *list = template_place(&p->named);
+	struct str names = STR("");
+	char sep[2] = { p->split, '\0' };
+
+	if (p->from != PAIRS_HEADERS || list == NULL || is_there(k, list))
+		return 0;
+	if (list->kind == PLACE_HEADER)
+		names = list->name;
+	if (k->s->time.set && !k->s->time.captured &&
+	    k->s->time.place.kind == PLACE_HEADER)
+		names = arena_printf(k->a, "%.*s%s%.*s", STR_ARG(names),
+		    names.n > 0 ? sep : "", STR_ARG(k->s->time.place.name));
+	for (size_t i = 0; i < k->w->nheaders; i++)
+		names = arena_printf(k->a, "%.*s%s%.*s", STR_ARG(names),
+		    names.n > 0 ? sep : "", STR_ARG(k->w->headers[i].name));
+	return names.p == NULL ? no_memory(k) : put_value(k, list, names, false);
 }
 
 /* What the form captures, so that the template can be expanded. */
@@ -401,7 +561,7 @@ fill_scope(struct work *k, struct scope *s, struct request *q,
     const struct str *captures)
 {
 	*s = (struct scope){ .q = q, .params = k->r->params,
-	    .captures = captures,
+	    .captures = captures, .pairs = &k->s->pairs,
 	    .secret = auth_key_bytes(k->r->keys[k->out->alternative]) };
 	if (k->s->form.time != -1)
 		s->time = captures[k->s->form.time];
@@ -413,6 +573,7 @@ static int
 put_also(struct work *k, const struct str *captures)
 {
 	for (size_t i = 0; i < k->s->nalso; i++) {
+		const struct also *also = &k->s->also[i];
 		struct request q;
 		struct scope s;
 		struct str value;
@@ -420,12 +581,61 @@ put_also(struct work *k, const struct str *captures)
 		if (make_request(k, &q) != 0)
 			return -1;
 		fill_scope(k, &s, &q, captures);
-		value = template_text(&k->s->also[i].equals, &s);
-		if (value.p == NULL || put_value(k, &k->s->also[i].place, value,
-		    false) != 0)
+		value = template_text(&also->equals[0], &s);
+		if (value.p == NULL && also->optional)
+			continue;
+		if (value.p == NULL)
+			return err_set(k->e, ERR_USAGE, "\"%.*s\" must equal "
+			    "something that is not given",
+			    STR_ARG(also->place.name));
+		if (put_value(k, &also->place, value,
+		    str_eq(value, STR("true")) || str_eq(value, STR("false"))) != 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* --- tokens ---------------------------------------------------------------------------- */
+
+#define TOKEN_HOLDS	300000		/* ms */
+
+static int
+put_number(struct work *k, const char *name, int64_t ms)
+{
+	const struct place place = { .kind = PLACE_CLAIM, .name = str_of(name) };
+
+	return put_value(k, &place, when_write(k->a, ms, WHEN_S), true);
+}
+
+/* A header, and claims with the times that are looked at. */
+static int
+begin_token(struct work *k)
+{
+	const struct token_rule *t = &k->s->token;
+	struct str kid = auth_key_id(k->r->keys[k->out->alternative]);
+
+	k->token = arena_printf(k->a, "{\"alg\":\"%s\"}", k->s->algorithm->jose);
+	if (k->token.p == NULL)
+		return no_memory(k);
+	if (k->s->from_token)
+		return err_set(k->e, ERR_USAGE, "the key's certificates stand in the "
+		    "token: nobody but the provider has them");
+	if (kid.n > 0 && put_value(k, &(const struct place){ .kind = PLACE_TOKEN,
+	    .name = STR("kid") }, kid, false) != 0)
+		return -1;
+	if (t->unencoded && (k->token = arena_printf(k->a, "{\"alg\":\"%s\","
+	    "\"b64\":false,\"crit\":[\"b64\"]}", k->s->algorithm->jose)).p == NULL)
+		return no_memory(k);
+	if (t->detached)
+		return 0;
+	k->claims = STR("{}");
+	return put_number(k, "iat", k->w->now) != 0 ||
+	    put_number(k, "exp", k->w->now + TOKEN_HOLDS) != 0 ||
+	    ((t->require & (1u << CLAIM_NBF)) != 0 &&
+	    put_number(k, "nbf", k->w->now) != 0) ||
+	    ((t->require & (1u << CLAIM_JTI)) != 0 && put_value(k,
+	    &(const struct place){ .kind = PLACE_CLAIM, .name = STR("jti") },
+	    made_up(k), false) != 0) ? -1 : 0;
 }
 
 /* --- signing ----------------------------------------------------------------------------- */
@@ -453,11 +663,10 @@ compute(struct work *k, const struct str *pieces, size_t n, unsigned char *out,
 		mac_free(m);
 		break;
 	case FAMILY_KEY:
-		key = privkey_new((enum key_kind)alg->key_kind,
-		    k->w->private_key, k->e);
+		key = privkey_new(alg->key.type, k->w->private_key, k->e);
 		if (key == NULL)
 			return err_at(k->e, "the private key cannot be used");
-		ok = privkey_sign(key, pieces, n, out, len);
+		ok = privkey_sign(key, &alg->key, pieces, n, out, len);
 		privkey_free(key);
 		break;
 	}
@@ -474,6 +683,8 @@ encoded(struct arena *a, enum encoding encoding, struct str sig)
 		return base64_encode(a, sig);
 	case ENCODING_BASE64URL:
 		return base64url_encode(a, sig);
+	case ENCODING_BASE64_HEX:
+		return base64_encode(a, hex_encode(a, sig, false));
 	case ENCODING_RAW:
 	case ENCODING_AUTO:
 		break;
@@ -499,8 +710,9 @@ in_form(struct work *k, struct str sig, const struct str *captures)
 				part = encoded(k->a, p->encoding, sig);
 			if (p->kind == PART_CAPTURE)
 				part = captures[p->index];
-			if (p->kind == PART_PARAM)
-				part = k->r->params[p->index];
+			if (p->kind == PART_PARAM &&
+			    k->r->params[p->index].n > 0)
+				part = k->r->params[p->index].v[0];
 			out = arena_printf(k->a, "%.*s%.*s", STR_ARG(out),
 			    STR_ARG(part));
 		}
@@ -508,51 +720,135 @@ in_form(struct work *k, struct str sig, const struct str *captures)
 	return out;
 }
 
+/* What is signed, as pieces; of a token "header.payload". */
 static int
-sign(struct work *k)
+what_is_signed(struct work *k, const struct scope *s, struct str pieces[64],
+    size_t *n)
 {
-	struct str captures[CAPTURES_MAX] = { { NULL, 0 } }, pieces[64], sig, value;
-	const struct place *place = &k->s->places[0];
-	const struct event_rule *ev = &k->r->provider->event;
-	unsigned char out[HASH_MAX + KEY_SIGNATURE_MAX];
+	const struct signature *sig = k->s;
 	const struct piece *missing;
+	struct str payload = k->claims;
+
+	*n = sig->signs.n;
+	if (sig->algorithm->jose == NULL || sig->token.detached) {
+		if (sig->signs.n > 60 || !template_pieces(&sig->signs, s, pieces + 2,
+		    &missing))
+			return err_set(k->e, ERR_USAGE, "something that the provider "
+			    "signs is not there%s", template_uses_param(
+			    &sig->signs, PARAM_URL) ? ": the hook's \"url\"?" : "");
+		if (sig->algorithm->jose == NULL) {
+			memmove(pieces, pieces + 2, *n * sizeof(*pieces));
+			return 0;
+		}
+		payload = template_text(&sig->signs, s);
+	}
+	pieces[0] = base64url_encode(k->a, k->token);
+	pieces[1] = STR(".");
+	*n += 2;
+	if (sig->token.unencoded)
+		return 0;
+	pieces[2] = base64url_encode(k->a, payload);
+	*n = 3;
+	return pieces[0].p != NULL && pieces[2].p != NULL ? 0 : no_memory(k);
+}
+
+/* The signature as it stands in the form; a token with what it belongs to. */
+static struct str
+whole_value(struct work *k, struct str sig, const struct str *pieces,
+    const struct str *captures)
+{
+	struct str value;
+
+	if (k->s->algorithm->jose == NULL)
+		return in_form(k, sig, captures);
+	value = arena_printf(k->a, "%.*s.%.*s.%.*s", STR_ARG(pieces[0]),
+	    STR_ARG(k->s->token.detached ? STR("") : pieces[2]),
+	    STR_ARG(base64url_encode(k->a, sig)));
+	return value.p == NULL ? value : in_form(k, value, captures);
+}
+
+/* One signature: of the request, or of one item of it. */
+static int
+sign_one(struct work *k, const struct str *captures)
+{
+	unsigned char out[HASH_MAX + KEY_SIGNATURE_MAX];
+	struct place place = k->s->places[0];
+	struct str pieces[64], sig, value;
 	struct request q;
 	struct scope s;
-	size_t len = 0;
+	size_t len = 0, n;
 
-	if ((place->kind == PLACE_BODY || place->kind == PLACE_FIELD) &&
-	    (k->s->covers & COVERS_BODY) != 0)
-		return err_set(k->e, ERR_USAGE, "the signature stands in the body that "
-		    "it covers");
-	if (put_source(k, ev->ids, ev->nids, k->w->id, true) != 0 ||
-	    put_source(k, ev->types, ev->ntypes, k->w->type, false) != 0 ||
-	    put_time(k) != 0 || put_rest(k) != 0 ||
-	    fill_captures(k, captures) != 0 || put_also(k, captures) != 0 ||
-	    make_request(k, &q) != 0)
+	if (make_request(k, &q) != 0)
 		return -1;
 	fill_scope(k, &s, &q, captures);
-	if (k->s->signs.n > 64 ||
-	    !template_pieces(&k->s->signs, &s, pieces, &missing))
-		return err_set(k->e, ERR_USAGE, "something that the provider signs is not "
-		    "there%s", template_has(&k->s->signs, PIECE_URL) ?
-		    ": the hook's \"url\"?" : "");
-	if (compute(k, pieces, k->s->signs.n, out, &len) != 0)
+	if (what_is_signed(k, &s, pieces, &n) != 0 ||
+	    compute(k, pieces, n, out, &len) != 0)
 		return -1;
 	sig = k->s->algorithm->family == FAMILY_EQUAL ? s.secret :
 	    (struct str){ (const char *)out, len };
-	value = in_form(k, sig, captures);
+	value = whole_value(k, sig, pieces, captures);
 	if (value.p == NULL)
 		return no_memory(k);
-	return put_value(k, place, value, false);
+	if (k->s->form.numbered)
+		place.written = arena_printf(k->a, "%.*s1", STR_ARG(place.written));
+	return put_value(k, &place, value, false);
+}
+
+static int
+sign_items(struct work *k, const struct str *captures)
+{
+	struct str list, raw;
+	size_t at = 0;
+
+	if (json_find(k->out->body, k->s->each, &list) != JSON_ARRAY)
+		return err_set(k->e, ERR_USAGE, "the body has no list \"%.*s\" whose "
+		    "items could be signed", STR_ARG(k->s->each));
+	for (size_t i = 0; json_next(list, &at, &raw) != JSON_NONE; i++) {
+		k->item = arena_printf(k->a, "%.*s[%zu]", STR_ARG(k->s->each), i);
+		if (k->item.p == NULL)
+			return no_memory(k);
+		if (sign_one(k, captures) != 0)
+			return -1;
+		/* It has grown: the list is where it was, and longer. */
+		json_find(k->out->body, k->s->each, &list);
+		for (size_t j = at = 0; j <= i; j++)
+			json_next(list, &at, &raw);
+	}
+	return 0;
+}
+
+static int
+sign(struct work *k)
+{
+	struct str captures[CAPTURES_MAX] = { { NULL, 0 } };
+	const struct event_rule *ev = &k->r->provider->event;
+	const struct place *place = &k->s->places[0];
+
+	if ((place->kind == PLACE_BODY || place->kind == PLACE_FIELD) &&
+	    k->s->algorithm->jose == NULL && (k->s->covers & COVERS_BODY) != 0)
+		return err_set(k->e, ERR_USAGE, "the signature stands in the body that "
+		    "it covers");
+	if (k->s->algorithm->jose != NULL && begin_token(k) != 0)
+		return -1;
+	if (put_source(k, ev->ids, ev->nids, k->w->id, true) != 0 ||
+	    put_source(k, ev->types, ev->ntypes, k->w->type, false) != 0 ||
+	    put_time(k) != 0 || put_names(k) != 0 || put_rest(k) != 0 ||
+	    fill_captures(k, captures) != 0 || put_also(k, captures) != 0)
+		return -1;
+	return k->s->each.n > 0 ? sign_items(k, captures) : sign_one(k, captures);
 }
 
 static bool
 can_sign(const struct route *r, size_t i, const struct sign_wish *w,
-    enum body_kind kind)
+    struct request *q)
 {
 	const struct signature *s = &r->provider->signatures[i];
 
-	if (s->kinds != 0 && (s->kinds & (kind | BODY_ANY)) == 0)
+	if (s->kinds != 0 && (s->kinds & (request_body_kind(q) | BODY_ANY)) == 0)
+		return false;
+	/* What the signature itself brings cannot be asked for yet. */
+	if (w->alternative < 0 && conditions_fit(s->when, s->nwhen, q,
+	    false) == FITS_NOT)
 		return false;
 	if (s->algorithm->family == FAMILY_KEY)
 		return w->private_key.n > 0;
@@ -603,12 +899,12 @@ auth_sign(const struct route *r, const struct sign_wish *w, struct arena *a,
 	if (make_request(&k, &q) != 0)
 		return -1;
 	for (i = 0; w->alternative < 0 && i < n; i++)
-		if (can_sign(r, i, w, request_body_kind(&q))) {
+		if (can_sign(r, i, w, &q)) {
 			out->alternative = (int)i;
 			break;
 		}
 	if (out->alternative < 0 || (size_t)out->alternative >= n ||
-	    !can_sign(r, (size_t)out->alternative, w, request_body_kind(&q)))
+	    !can_sign(r, (size_t)out->alternative, w, &q))
 		return err_set(e, ERR_USAGE, "the provider \"%.*s\" signs with %s",
 		    STR_ARG(r->provider->id), r->provider->wants_public_key ?
 		    "a private key, and none is given" :

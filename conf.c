@@ -48,6 +48,7 @@ struct kind {
 	bool		(*fits)(struct str *);	/* of texts; may normalise */
 	const char	*prefix;	/* cut off by fits(), printed again */
 	bool		 secret;	/* never repeated in an error */
+	bool		 alone;		/* of a LIST: it holds one text only */
 };
 
 static const struct unit units_count[] = { { "", 1 }, { NULL, 0 } };
@@ -205,6 +206,16 @@ fits_arn(struct str *s)
 	return str_starts(*s, STR("arn:")) && no_control(*s);
 }
 
+/* Where a token's issuer is: https, and what can stand before "/.well-known". */
+static bool
+fits_issuer(struct str *s)
+{
+	struct str rest = str_skip(*s, strlen("https://"));
+
+	return str_starts(*s, STR("https://")) && all_of(rest, 1, 1000, "-._~:/") &&
+	    rest.p[0] != '/' && !str_ends(rest, STR("/"));
+}
+
 static bool
 fits_text(struct str *s)
 {
@@ -216,6 +227,26 @@ conf_is_reference(struct str s)
 {
 	return str_starts(s, STR("env:")) || str_starts(s, STR("file:")) ||
 	    str_starts(s, STR("plain:"));
+}
+
+/* Also the name of a file beside the inbox. */
+static bool
+fits_name(struct str s)
+{
+	return all_of(s, 1, 64, "_.-") && s.p[0] != '.' && s.p[0] != '-';
+}
+
+struct str
+conf_param(const struct hook *h, enum hook_param param)
+{
+	return h->params[param].n > 0 ? h->params[param].v[0] : STR_NONE;
+}
+
+struct str
+conf_captured(struct str s)
+{
+	return str_starts(s, STR("captured:")) ?
+	    str_skip(s, strlen("captured:")) : STR_NONE;
 }
 
 static bool
@@ -231,6 +262,15 @@ fits_secret(struct str *s)
 	if (str_eq(word, STR("file")))
 		return fits_path(&rest);
 	return str_eq(word, STR("plain")) && rest.n > 0;
+}
+
+/* A hook's may also be one that a handshake brings. */
+static bool
+fits_hook_secret(struct str *s)
+{
+	struct str name = conf_captured(*s);
+
+	return name.p != NULL ? fits_name(name) : fits_secret(s);
 }
 
 /* A PEM has newlines. */
@@ -280,79 +320,87 @@ fits_cert(struct str *s)
 }
 
 static const struct kind k_flag = { FLAG, "flag", "true or false",
-	NULL, NULL, NULL, NULL, false };
+	NULL, NULL, NULL, NULL, false, false };
 static const struct kind k_count = { NUMBER, "number", "a whole number",
-	NULL, units_count, NULL, NULL, false };
+	NULL, units_count, NULL, NULL, false, false };
 static const struct kind k_size = { NUMBER, "size",
 	"a size like \"64k\" or \"26m\", or a number of bytes",
-	"^[0-9]+[kmgt]?$", units_size, NULL, NULL, false };
+	"^[0-9]+[kmgt]?$", units_size, NULL, NULL, false, false };
 static const struct kind k_time = { NUMBER, "duration",
 	"a duration like \"30s\" or \"7d\", or a number of seconds",
-	"^[0-9]+(ms|s|m|h|d)?$", units_time, NULL, NULL, false };
+	"^[0-9]+(ms|s|m|h|d)?$", units_time, NULL, NULL, false, false };
 static const struct kind k_word = { WORD, "word", "a word",
-	NULL, NULL, NULL, NULL, false };
+	NULL, NULL, NULL, NULL, false, false };
 static const struct kind k_inbox = { TEXT, "text",
 	"\"sqlite:/PATH\", \"stdout:\" or \"none\"",
-	"^(none|stdout:|sqlite:/.*[^/])$", NULL, fits_inbox, NULL, false };
+	"^(none|stdout:|sqlite:/.*[^/])$", NULL, fits_inbox, NULL, false, false };
 static const struct kind k_socket = { TEXT, "text",
 	"\"unix:/PATH\" of at most 107 bytes",
-	"^unix:/.{1,106}$", NULL, fits_socket, "unix:", false };
+	"^unix:/.{1,106}$", NULL, fits_socket, "unix:", false, false };
 static const struct kind k_log = { TEXT, "text",
 	"\"stderr\", \"stdout\", \"syslog\" or \"file:/PATH\"",
-	"^(stderr|stdout|syslog|file:/.+)$", NULL, fits_log, NULL, false };
+	"^(stderr|stdout|syslog|file:/.+)$", NULL, fits_log, NULL, false, false };
 static const struct kind k_health = { TEXT, "path",
 	"\"none\", or a plain path that does not end in \"z\"",
-	"^(none|/.*[^z]|/)$", NULL, fits_health, NULL, false };
+	"^(none|/.*[^z]|/)$", NULL, fits_health, NULL, false, false };
 static const struct kind k_path = { TEXT, "path", "an absolute path",
-	"^/", NULL, fits_path, NULL, false };
+	"^/", NULL, fits_path, NULL, false, false };
 static const struct kind k_user = { TEXT, "name",
 	"the name of a user or group",
-	"^[A-Za-z0-9_.-]{1,32}$", NULL, fits_user, NULL, false };
+	"^[A-Za-z0-9_.-]{1,32}$", NULL, fits_user, NULL, false, false };
 static const struct kind k_pass = { TEXT, "text",
 	"\"@\" and the name of a location of nginx "
 	"(letters, digits, \"_\", \"-\")",
-	"^@[A-Za-z0-9_-]{1,64}$", NULL, fits_pass, NULL, false };
-static const struct kind k_url = { TEXT, "URL",
+	"^@[A-Za-z0-9_-]{1,64}$", NULL, fits_pass, NULL, false, false };
+static const struct kind k_url = { LIST, "URL",
 	"a URL that begins with \"https://\" or \"http://\"",
-	"^https?://[^/ #][^ #]*$", NULL, fits_url, NULL, false };
-static const struct kind k_arn = { TEXT, "ARN",
+	"^https?://[^/ #][^ #]*$", NULL, fits_url, NULL, false, true };
+static const struct kind k_issuer = { LIST, "URL",
+	"a URL that begins with \"https://\", without a query and a \"/\" at its end",
+	"^https://[A-Za-z0-9._~:-][A-Za-z0-9._~:/-]*$", NULL, fits_issuer, NULL,
+	false, true };
+static const struct kind k_arns = { LIST, "ARN or list",
 	"an ARN, which begins with \"arn:\"",
-	"^arn:", NULL, fits_arn, NULL, false };
-static const struct kind k_text = { TEXT, "text",
+	"^arn:", NULL, fits_arn, NULL, false, false };
+static const struct kind k_texts = { LIST, "text or list",
 	"a text without control characters", "^.+$", NULL, fits_text,
-	NULL, false };
-#define SECRET_PATTERN "^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|plain:(.|\n)+)$"
-static const struct kind k_token = { TEXT, "secret",
+	NULL, false, false };
+#define SECRET_PATTERN "(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|plain:(.|\n)+)"
+static const struct kind k_token = { LIST, "secret",
 	"\"env:NAME\", \"file:/PATH\" or \"plain:TEXT\"",
-	SECRET_PATTERN, NULL, fits_secret, NULL, true };
-static const struct kind k_public_key = { TEXT, "key",
+	"^" SECRET_PATTERN "$", NULL, fits_secret, NULL, true, true };
+static const struct kind k_fetch_secret = { TEXT, "secret",
+	"\"env:NAME\", \"file:/PATH\" or \"plain:TEXT\"",
+	"^" SECRET_PATTERN "$", NULL, fits_secret, NULL, true, false };
+static const struct kind k_public_key = { LIST, "key",
 	"a public key, \"env:NAME\" or \"file:/PATH\"",
-	NULL, NULL, fits_public_key, NULL, true };
+	NULL, NULL, fits_public_key, NULL, true, true };
 static const struct kind k_cert = { TEXT, "text",
 	"\"verified\", or the SHA-1 or SHA-256 fingerprint in hex",
-	"^(verified|[0-9A-Fa-f:]{40,95})$", NULL, fits_cert, NULL, false };
+	"^(verified|[0-9A-Fa-f:]{40,95})$", NULL, fits_cert, NULL, false, false };
 static const struct kind k_secrets = { LIST, "secret or list",
-	"\"env:NAME\", \"file:/PATH\" or \"plain:TEXT\"",
-	SECRET_PATTERN, NULL, fits_secret, NULL, true };
+	"\"env:NAME\", \"file:/PATH\", \"plain:TEXT\" or \"captured:NAME\"",
+	"^(" SECRET_PATTERN "|captured:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})$", NULL,
+	fits_hook_secret, NULL, true, false };
 static const struct kind k_methods = { LIST, "method or list",
 	"GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS",
 	"^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$", NULL, fits_method,
-	NULL, false };
+	NULL, false, false };
 static const struct kind k_nets = { NETS, "network or list",
 	"an address or a network like \"192.0.2.0/24\" or \"2001:db8::/32\"",
-	"^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$", NULL, NULL, NULL, false };
+	"^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$", NULL, NULL, NULL, false, false };
 static const struct kind k_provider = { PROVIDER, "name or object",
 	"the name of a provider (see \"hooklatch providers\") or an object",
-	"^[a-z0-9][a-z0-9-]{0,63}$", NULL, NULL, NULL, false };
+	"^[a-z0-9][a-z0-9-]{0,63}$", NULL, NULL, NULL, false, false };
 static const struct kind k_group = { GROUP, "object", "an object",
-	NULL, NULL, NULL, NULL, false };
+	NULL, NULL, NULL, NULL, false, false };
 static const struct kind k_hooks = { HOOKS, "object",
 	"an object whose keys are the paths of hooks",
-	NULL, NULL, NULL, NULL, false };
+	NULL, NULL, NULL, NULL, false, false };
 static const struct kind k_editor = { EDITOR, "text", NULL,
-	NULL, NULL, NULL, NULL, false };
+	NULL, NULL, NULL, NULL, false, false };
 static const struct kind k_later = { LATER, NULL, NULL,
-	NULL, NULL, NULL, NULL, false };
+	NULL, NULL, NULL, NULL, false, false };
 
 /* --- the table ---------------------------------------------------------------- */
 
@@ -375,7 +423,9 @@ struct option {
 #define N(s, member)	offsetof(struct s, member)
 #define NOWHERE		0, 0
 #define PARAM(i)	offsetof(struct hook, params) + \
-			(size_t)(i) * sizeof(struct str), sizeof(struct str)
+			(size_t)(i) * sizeof(struct texts), sizeof(void *)
+#define PARAM_N(i)	offsetof(struct hook, params) + (size_t)(i) * \
+			sizeof(struct texts) + offsetof(struct texts, n)
 
 static const struct option options[] = {
 { TOP, "$schema", &k_editor, NOWHERE, NULL, NULL,
@@ -394,6 +444,12 @@ static const struct option options[] = {
 { TOP, "providers", &k_path, IN(conf, providers_dir), NULL, NULL,
   "A directory of provider files, ID.json each, that add to those of the "
   "programs or replace them.", 0 },
+{ TOP, "ca_file", &k_path, IN(conf, ca_file), NULL, NULL,
+  "Certificates of the authorities that the courier trusts when it fetches keys, "
+  "instead of the system's.", 0 },
+{ TOP, "quarantine", &k_path, IN(conf, quarantine), NULL, NULL,
+  "A directory in which the courier keeps the last requests that were refused, for "
+  "hooklatch explain.", 0 },
 { TOP, "volatile", &k_flag, IN(conf, volatile_ok), "false", NULL,
   "Allows an inbox on a tmpfs or on the disk of Cloud Run, which is memory: its "
   "events are lost with it.", 0 },
@@ -439,6 +495,12 @@ static const struct option options[] = {
   "How long an event is kept even when room is needed.", 0 },
 { LIMITS, "remember", &k_time, IN(conf, remember), "7d", "0 to 36500d",
   "How long, at least, the id of an event is remembered to know a repeat.", 0 },
+{ LIMITS, "quarantine_requests", &k_count, IN(conf, quarantine_requests), "100",
+  "1 to 100000",
+  "How many refused requests the quarantine holds; the oldest goes.", 0 },
+{ LIMITS, "quarantine_bytes", &k_size, IN(conf, quarantine_bytes), "16m",
+  "64k to 1t",
+  "How large the quarantine may be.", 0 },
 
 { HOOK, "provider", &k_provider, IN(hook, provider), NULL, NULL,
   "Who sends: the name of a provider's file, or an object, which is a provider "
@@ -474,30 +536,52 @@ static const struct option options[] = {
   "A named location of nginx that gets the request once it is verified.", 0 },
 { HOOK, "verify_token", &k_token, PARAM(PARAM_VERIFY_TOKEN), NULL, NULL,
   "The token that the provider shows in its handshake; a reference like a "
-  "secret's.", 0 },
+  "secret's.",
+  PARAM_N(PARAM_VERIFY_TOKEN) },
 { HOOK, "public_key", &k_public_key, PARAM(PARAM_PUBLIC_KEY), NULL, NULL,
   "The key that the provider's signatures verify with: as it is, or a reference "
-  "like a secret's.", 0 },
-{ HOOK, "client_id", &k_text, PARAM(PARAM_CLIENT_ID), NULL, NULL,
-  "Of the application, as the provider shows it.", 0 },
-{ HOOK, "app_key", &k_text, PARAM(PARAM_APP_KEY), NULL, NULL,
-  "Of the application, as the provider shows it.", 0 },
-{ HOOK, "key_id", &k_text, PARAM(PARAM_KEY_ID), NULL, NULL,
-  "Which of the provider's keys must have signed.", 0 },
-{ HOOK, "topic_arn", &k_arn, PARAM(PARAM_TOPIC_ARN), NULL, NULL,
-  "The topic that messages must come from.", 0 },
-{ HOOK, "webhook_id", &k_text, PARAM(PARAM_WEBHOOK_ID), NULL, NULL,
-  "Of the webhook, as the provider shows it.", 0 },
-{ HOOK, "audience", &k_text, PARAM(PARAM_AUDIENCE), NULL, NULL,
-  "For whom a token must be made out.", 0 },
-{ HOOK, "email", &k_text, PARAM(PARAM_EMAIL), NULL, NULL,
-  "The account that a token must be from.", 0 },
-{ HOOK, "origin", &k_text, PARAM(PARAM_ORIGIN), NULL, NULL,
-  "The sender that may register itself.", 0 },
-{ HOOK, "topic", &k_text, PARAM(PARAM_TOPIC), NULL, NULL,
-  "The topic that a subscription must be for.", 0 },
+  "like a secret's.",
+  PARAM_N(PARAM_PUBLIC_KEY) },
+{ HOOK, "client_id", &k_texts, PARAM(PARAM_CLIENT_ID), NULL, NULL,
+  "Of the application, as the provider shows it.",
+  PARAM_N(PARAM_CLIENT_ID) },
+{ HOOK, "app_key", &k_texts, PARAM(PARAM_APP_KEY), NULL, NULL,
+  "Of the application, as the provider shows it.",
+  PARAM_N(PARAM_APP_KEY) },
+{ HOOK, "key_id", &k_texts, PARAM(PARAM_KEY_ID), NULL, NULL,
+  "Which of the provider's keys must have signed.",
+  PARAM_N(PARAM_KEY_ID) },
+{ HOOK, "topic_arn", &k_arns, PARAM(PARAM_TOPIC_ARN), NULL, NULL,
+  "The topic that messages must come from.",
+  PARAM_N(PARAM_TOPIC_ARN) },
+{ HOOK, "webhook_id", &k_texts, PARAM(PARAM_WEBHOOK_ID), NULL, NULL,
+  "Of the webhook, as the provider shows it.",
+  PARAM_N(PARAM_WEBHOOK_ID) },
+{ HOOK, "audience", &k_texts, PARAM(PARAM_AUDIENCE), NULL, NULL,
+  "For whom a token must be made out.",
+  PARAM_N(PARAM_AUDIENCE) },
+{ HOOK, "email", &k_texts, PARAM(PARAM_EMAIL), NULL, NULL,
+  "The account that a token must be from.",
+  PARAM_N(PARAM_EMAIL) },
+{ HOOK, "origin", &k_texts, PARAM(PARAM_ORIGIN), NULL, NULL,
+  "The sender that may register itself.",
+  PARAM_N(PARAM_ORIGIN) },
+{ HOOK, "topic", &k_texts, PARAM(PARAM_TOPIC), NULL, NULL,
+  "The topic that a subscription must be for.",
+  PARAM_N(PARAM_TOPIC) },
+{ HOOK, "issuer", &k_issuer, PARAM(PARAM_ISSUER), NULL, NULL,
+  "Who makes out the tokens, where the provider's file finds its keys there.",
+  PARAM_N(PARAM_ISSUER) },
+{ HOOK, "fetch_secret", &k_fetch_secret, IN(hook, fetch_secret), NULL, NULL,
+  "With what the courier asks for the provider's keys, where they are not public; "
+  "the handler does not see it.", 0 },
+{ HOOK, "token", &k_word, IN(hook, platform_token), "verify",
+  "verify or platform",
+  "platform: Cloud Run has checked the token's signature and removed it; only its "
+  "claims are checked here.", 0 },
 { HOOK, "url", &k_url, PARAM(PARAM_URL), NULL, NULL,
-  "The public URL of the hook, where it is among what is signed.", 0 },
+  "The public URL of the hook, where it is among what is signed.",
+  PARAM_N(PARAM_URL) },
 { HOOK, "deliver", &k_later, NOWHERE, NULL, NULL, NULL, 0 },
 };
 #define NOPTIONS	(sizeof(options) / sizeof(options[0]))
@@ -514,6 +598,7 @@ const char *const hook_param_names[PARAM_COUNT] = {
 	[PARAM_EMAIL] = "email",
 	[PARAM_ORIGIN] = "origin",
 	[PARAM_TOPIC] = "topic",
+	[PARAM_ISSUER] = "issuer",
 	[PARAM_URL] = "url",
 };
 
@@ -900,6 +985,8 @@ list_take(struct reader *r, const struct option *o,
 	size_t each = nets ? sizeof(struct cidr) : sizeof(struct str);
 	char *all;
 
+	if (list && o->kind->alone)
+		return wrong_type(r, o, v);
 	if (n == 0)
 		return json_err(r->doc, v, r->e, "\"%s\" is an empty list; "
 		    "leave it out or name at least one", o->name);
@@ -1084,7 +1171,7 @@ static int
 hook_finish(struct reader *r, const struct json_object *v, struct hook *h)
 {
 	if (h->auth == AUTH_NONE && (h->nsecrets > 0 ||
-	    h->params[PARAM_PUBLIC_KEY].p != NULL))
+	    h->params[PARAM_PUBLIC_KEY].n > 0))
 		return json_err(r->doc, v, r->e, "hook %s has \"auth\": "
 		    "\"none\" and a %s; one of them is too much",
 		    quoted(h->path).p,
@@ -1552,6 +1639,10 @@ schema_level(struct buf *b, enum level level, unsigned depth)
 			break;
 		case LIST:
 		case NETS:
+			if (k->alone) {
+				schema_string(b, k);
+				break;
+			}
 			buf_put(b, STR("\"anyOf\": [{ "));
 			schema_string(b, k);
 			buf_put(b, STR(" },"));
@@ -1665,8 +1756,8 @@ manual_level(struct buf *b, enum level level)
 			    " No from ", o->range);
 		buf_putc(b, '\n');
 		manual_text(b, o->means);
-		if ((k->family == TEXT && k != &k_text) || k->family == LIST ||
-		    k->family == NETS) {
+		if (k != &k_texts && (k->family == TEXT || k->family == LIST ||
+		    k->family == NETS)) {
 			snprintf(form, sizeof(form), "Its form: %s.", k->what);
 			manual_text(b, form);
 		}

@@ -28,6 +28,7 @@ enum hook_param {
 	PARAM_CLIENT_ID, PARAM_APP_KEY, PARAM_KEY_ID, PARAM_TOPIC_ARN,
 	PARAM_WEBHOOK_ID, PARAM_AUDIENCE, PARAM_EMAIL, PARAM_ORIGIN,
 	PARAM_TOPIC,
+	PARAM_ISSUER,		/* of tokens: the URL where its keys are found */
 	PARAM_URL,		/* the hook's public URL */
 	PARAM_COUNT
 };
@@ -46,7 +47,9 @@ struct hook {
 
 	struct str	*secrets;	/* as written: "env:NAME" ... */
 	size_t		 nsecrets;
-	struct str	params[PARAM_COUNT];	/* .p NULL when not given */
+	struct texts	params[PARAM_COUNT];	/* .n 0 when not given */
+	struct str	fetch_secret;	/* the courier's: to fetch keys with */
+	bool		 platform_token;	/* "token": "platform" */
 	enum hook_auth	 auth;
 	bool		 open_handshake;	/* "handshake": "open" */
 	bool		 refuse_replay;		/* "replay": "refuse" */
@@ -74,6 +77,8 @@ struct conf {
 	struct str	 log;
 	struct str	 health;	/* path; empty: none */
 	struct str	 providers_dir;	/* or empty */
+	struct str	 ca_file;	/* the courier's roots, or empty: Debian's */
+	struct str	 quarantine;	/* a directory, or empty: none */
 
 	struct str	 handler_user;	/* "hooklatch" */
 	struct str	 courier_user;	/* "hooklatch-courier" */
@@ -91,6 +96,8 @@ struct conf {
 	int64_t		 inbox_age;	/* ms that an event is kept; 0: for ever */
 	int64_t		 inbox_keep;	/* ms in which none is removed for room */
 	int64_t		 remember;	/* ms that an id is remembered, at least */
+	uint64_t	 quarantine_requests;	/* refused ones that are kept */
+	uint64_t	 quarantine_bytes;
 
 	struct hook	*hooks;
 	size_t		 nhooks;
@@ -105,8 +112,16 @@ struct conf {
 struct conf	*conf_read(struct str text, const char *name, struct err *);
 void		 conf_free(struct conf *);
 
+/* The first, or only, text of a parameter; STR_NONE when it is not given. */
+struct str	 conf_param(const struct hook *, enum hook_param);
+
 /* Does it begin like a secret as it is written: "env:", "file:", "plain:"? */
 bool		 conf_is_reference(struct str);
+/*
+ * The NAME of "captured:NAME", a secret that a handshake brings and the courier
+ * keeps; STR_NONE: it is another.
+ */
+struct str	 conf_captured(struct str written);
 
 /* Sets the inbox as it is written, and with it its kind and path. */
 void		 conf_set_inbox(struct conf *, struct str written);
@@ -149,9 +164,10 @@ void	conf_manual(struct buf *);	/* the tables of hooklatch.json(5), mdoc */
 bool	conf_equal(const struct conf *, const struct conf *);
 
 /*
- * Reads the file (NULL: the environment) and every secret that its half names
- * into a bundle: "conf" and "secret:...".  road: the hooks' secrets and the
- * files of providers_dir; otherwise (the courier's half) none.
+ * Reads the file (NULL: the environment), the files of providers_dir and every
+ * secret that its half names into a bundle: "conf", "provider:..." and
+ * "secret:...".  road: the hooks' secrets; otherwise (the courier's half) what it
+ * fetches keys with.
  */
 struct bundle	*conf_gather(const char *path, bool road, struct err *);
 

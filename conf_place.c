@@ -147,13 +147,26 @@ settle_inbox(struct conf *c, const struct conf_place *at, struct buf *warn,
 	return 0;
 }
 
+/* Elsewhere anybody could say that the platform had checked. */
+static int
+settle_tokens(const struct conf *c, const struct conf_place *at, struct err *e)
+{
+	for (size_t i = 0; i < c->nhooks && !at->cloud_run; i++)
+		if (c->hooks[i].platform_token)
+			return err_set(e, ERR_CONF, "%.*s: hook \"%.*s\": "
+			    "\"token\": \"platform\" is for Cloud Run (K_SERVICE "
+			    "is not set): say \"verify\"",
+			    STR_ARG(c->hooks[i].where), STR_ARG(c->hooks[i].path));
+	return 0;
+}
+
 int
 conf_settle(struct conf *c, const struct conf_place *at, struct buf *warn,
     struct err *e)
 {
 	struct str run, courier;
 
-	if (settle_inbox(c, at, warn, e) == -1)
+	if (settle_inbox(c, at, warn, e) == -1 || settle_tokens(c, at, e) == -1)
 		return -1;
 	if (c->nhooks == 0 && warn != NULL)
 		buf_put(warn, STR("there are no hooks: every request will be "
@@ -244,7 +257,7 @@ gather_secret(struct bundle *b, const struct hook *h, struct str written,
     struct err *e)
 {
 	if (written.p == NULL || !conf_is_reference(written))
-		return 0;
+		return 0;		/* a key itself, or one to be captured */
 	if (bundle_read_secret(b, written, e) == 0)
 		return 0;
 	return err_at(e, "%.*s: hook \"%.*s\"", STR_ARG(h->where),
@@ -262,10 +275,22 @@ gather_secrets(struct bundle *b, const struct conf *c, struct err *e)
 		for (j = 0; j < h->nsecrets; j++)
 			if (gather_secret(b, h, h->secrets[j], e) == -1)
 				return -1;
-		if (gather_secret(b, h, h->params[PARAM_VERIFY_TOKEN], e) == -1 ||
-		    gather_secret(b, h, h->params[PARAM_PUBLIC_KEY], e) == -1)
+		if (gather_secret(b, h, conf_param(h, PARAM_VERIFY_TOKEN),
+		    e) == -1 || gather_secret(b, h, conf_param(h,
+		    PARAM_PUBLIC_KEY), e) == -1)
 			return -1;
 	}
+	return 0;
+}
+
+/* The courier's half of the hooks: what it fetches keys with. */
+static int
+gather_fetch_secrets(struct bundle *b, const struct conf *c, struct err *e)
+{
+	for (size_t i = 0; i < c->nhooks; i++)
+		if (gather_secret(b, &c->hooks[i], c->hooks[i].fetch_secret,
+		    e) == -1)
+			return -1;
 	return 0;
 }
 
@@ -328,8 +353,8 @@ conf_gather(const char *path, bool road, struct err *e)
 	    path != NULL ? path : CONF_ENVIRONMENT, e);
 	if (c == NULL)
 		goto bad;
-	if (road && (gather_secrets(b, c, e) == -1 ||
-	    gather_providers(b, c, e) == -1))
+	if ((road ? gather_secrets(b, c, e) : gather_fetch_secrets(b, c, e)) == -1 ||
+	    gather_providers(b, c, e) == -1)
 		goto bad;
 	conf_free(c);
 	return b;

@@ -16,6 +16,12 @@
 
 #define RETRY_AFTER	"Retry-After: 5\r\n"
 #define TRACE_MAX	128
+#define ASKED_MOST	64		/* keys under way */
+#define ASKED_TICKET	((uint64_t)1 << 63)	/* no request's ticket has it */
+#define ASKS_MOST	8		/* of one request */
+#define SECRET_HOLDS	10000		/* ms that a captured secret is believed */
+#define REFUSED_HOLDS	10000		/* ms that a key is not asked for again */
+#define QUARANTINE_RATE	10		/* refused requests a second */
 
 /* --- the setting ------------------------------------------------------------ */
 
@@ -224,6 +230,16 @@ or_default(const struct provider_answer *said, int status)
 	return said->set ? said->answer : plain(status, STR_NONE);
 }
 
+/* What the provider wants to hear; false: something in it is not to be had. */
+static bool
+accepted(const struct route *r, struct request *q, int64_t now, struct answer *a)
+{
+	struct scope s = auth_scope(r, q);
+
+	s.now = arena_printf(q->arena, "%lld", (long long)(now / 1000));
+	return reply_make(&r->provider->accepted, &s, a);
+}
+
 static struct answer
 refused(const struct provider *p)
 {
@@ -299,9 +315,23 @@ is_health(const struct setting *s, const struct request *q)
 	    routes_find(s->routes, q->path) == NULL;
 }
 
+/* The secret of a hook comes by a handshake, and the hook is one that waits for it. */
+static struct decision
+capture(struct decision d, const struct handshake *hs)
+{
+	if (d.route->ncaptured == 0)
+		return say(d, hs->refused, "secret-not-captured");
+	d.action = ACT_CAPTURE;
+	d.answer = hs->answer;
+	d.not_captured = hs->refused;
+	d.captured = hs->captured;
+	d.reason = "captured";
+	return d;
+}
+
 struct decision
-handler_decide(const struct setting *s, struct request *q, int64_t now,
-    const unsigned char dice[10])
+handler_decide(const struct setting *s, struct request *q,
+    const struct keyring *ring, int64_t now, const unsigned char dice[10])
 {
 	struct decision d = { .action = ACT_ANSWER, .verdict.alternative = -1 };
 	const struct route *r;
@@ -338,6 +368,8 @@ handler_decide(const struct setting *s, struct request *q, int64_t now,
 		return say(d, plain(403, STR_NONE), "client-certificate");
 
 	hs = handshake_try(r, q, false);
+	if (hs.step == HANDSHAKE_ANSWER && hs.captured.p != NULL)
+		return capture(d, &hs);
 	if (hs.step == HANDSHAKE_ANSWER && !hs.store)
 		return say(d, hs.answer, "handshake");
 	if (hs.step == HANDSHAKE_REFUSE)
@@ -345,8 +377,14 @@ handler_decide(const struct setting *s, struct request *q, int64_t now,
 	if (hs.step == HANDSHAKE_NONE && !method_for_events(r, method))
 		return say(d, method_not_allowed(r, q->arena), "method");
 
-	d.verdict = auth_verify(r, q, now);
+	d.verdict = auth_verify(r, q, ring, now);
+	if (d.verdict.code == VERDICT_WANTS_KEY) {
+		d.action = ACT_ASK;
+		d.reason = d.verdict.reason;
+		return d;
+	}
 	d.judged = true;
+	event_mint(d.event.id, now, dice);
 	if (d.verdict.code != VERDICT_GENUINE && d.verdict.code != VERDICT_OPEN)
 		return say(d, refused(p), d.verdict.reason);
 	if (hs.step == HANDSHAKE_VERIFY) {
@@ -365,8 +403,10 @@ handler_decide(const struct setting *s, struct request *q, int64_t now,
 	d.action = ACT_STORE;
 	if (!event_of(r, q, &d.verdict, now, dice, &d.event))
 		return say(d, handler_later(), "worker-memory");
-	d.answer = hs.step == HANDSHAKE_ANSWER ? hs.answer :
-	    or_default(&p->accepted, 200);
+	if (hs.step == HANDSHAKE_ANSWER)
+		d.answer = hs.answer;
+	else if (!accepted(r, q, now, &d.answer))
+		return say(d, plain(500, STR_NONE), "no-answer");
 	d.reason = hs.step == HANDSHAKE_ANSWER ? "handshake" : "accepted";
 	return d;
 }
@@ -402,6 +442,8 @@ handler_refused(const struct decision *d, enum wire_refusal why)
 		return refused(d->route->provider);
 	case REFUSED_TOO_LARGE:
 		return plain(413, STR_NONE);
+	case REFUSED_NO_WINDOW:
+		return d->not_captured;
 	default:
 		return handler_later();
 	}
@@ -409,11 +451,26 @@ handler_refused(const struct decision *d, enum wire_refusal why)
 
 /* --- acting ------------------------------------------------------------------ */
 
+/* A key that the courier is asked for: for all requests that want it. */
+struct asked {
+	char		*id;		/* struct want; NULL: free */
+	size_t		 n;
+	struct setting	*setting;	/* whose route it is */
+	const struct route *route;
+	size_t		 alternative;
+	bool		 captured;
+	uint32_t	 serial;	/* so that old replies miss */
+};
+
 struct handler {
 	struct setting	*setting;
 	struct handler_ops ops;
 	struct log	*log;
 	struct link	*link;		/* NULL without a courier */
+	struct keyring	*ring;
+	struct asked	 asked[ASKED_MOST];
+	int64_t		 quarantined_in;	/* steady second, and how many in it */
+	unsigned	 quarantined;
 	struct flight	**slots;	/* parked, by ticket */
 	uint32_t	*serials;	/* a slot's, so that old replies miss */
 	uint32_t	*unused;	/* slots, a stack */
@@ -435,11 +492,28 @@ steady_us(void)
 }
 
 static void
+asked_end(struct asked *a)
+{
+	free(a->id);
+	setting_drop(a->setting);
+	*a = (struct asked){ .serial = a->serial + 1 };
+}
+
+static void
+asked_forget(struct handler *h)
+{
+	for (size_t i = 0; i < ASKED_MOST; i++)
+		if (h->asked[i].id != NULL)
+			asked_end(&h->asked[i]);
+}
+
+static void
 follow_inbox(struct handler *h)
 {
 	const struct conf *c = h->setting->conf;
 
-	if (c->inbox_kind == INBOX_SQLITE && h->link == NULL)
+	if (h->link == NULL && (c->inbox_kind == INBOX_SQLITE ||
+	    routes_ask(h->setting->routes)))
 		h->link = link_new(c->courier, c->courier_user);
 }
 
@@ -459,7 +533,9 @@ handler_new(struct setting *s, const struct handler_ops *ops, struct log *log,
 	h->slots = calloc(in_flight, sizeof(h->slots[0]));
 	h->serials = calloc(in_flight, sizeof(h->serials[0]));
 	h->unused = calloc(in_flight, sizeof(h->unused[0]));
-	if (h->slots == NULL || h->serials == NULL || h->unused == NULL)
+	h->ring = keyring_new();
+	if (h->slots == NULL || h->serials == NULL || h->unused == NULL ||
+	    h->ring == NULL)
 		goto no_memory;
 	for (size_t i = 0; i < in_flight; i++)
 		h->unused[i] = (uint32_t)(in_flight - 1 - i);
@@ -477,6 +553,8 @@ handler_free(struct handler *h)
 	if (h == NULL)
 		return;
 	link_free(h->link);
+	asked_forget(h);
+	keyring_free(h->ring);
 	setting_drop(h->setting);
 	free(h->slots);
 	free(h->serials);
@@ -542,6 +620,8 @@ log_request(struct handler *h, const struct flight *f, int status)
 		if (d->event.event_type.n > 0)
 			line_str(&l, "event_type", d->event.event_type);
 	}
+	if (f->quarantined)
+		line_str(&l, "quarantined", str_of(d->event.id));
 	line_num(&l, "bytes", (int64_t)q->body.n);
 	line_num(&l, "ms", (steady_us() - f->began) / 1000);
 	if (q->request_id.n > 0)
@@ -562,11 +642,58 @@ unpark(struct handler *h, struct flight *f)
 	f->parked = false;
 }
 
+/* Was it refused for what it is? */
+static bool
+is_refused(const struct decision *d)
+{
+	return d->action == ACT_ANSWER && d->route != NULL && d->judged &&
+	    d->answer.status >= 400 && d->answer.status < 500;
+}
+
+/*
+ * A request that was refused goes to the courier to be looked at later, when the
+ * configuration says so.  At most a few a second, and none while events wait.
+ */
+static void
+quarantine(struct handler *h, struct flight *f)
+{
+	const struct decision *d = &f->decision;
+	struct request *q = &f->request;
+	int64_t second = when_steady() / 1000;
+	struct event e = { .received_at = when_now(), .body_fd = -1 };
+
+	if (!is_refused(d) || f->setting->conf->quarantine.n == 0 ||
+	    q->body.n > EVENT_INLINE || h->link == NULL ||
+	    !link_up(h->link, when_steady()) || link_waiting(h->link))
+		return;
+	if (second != h->quarantined_in) {
+		h->quarantined_in = second;
+		h->quarantined = 0;
+	}
+	if (h->quarantined++ >= QUARANTINE_RATE)
+		return;
+	memcpy(e.id, d->event.id, sizeof(e.id));
+	e.hook = d->route->hook->path;
+	e.provider = d->route->hook->provider;
+	e.method = q->method;
+	e.remote = q->remote;
+	e.body = q->body;
+	e.size = q->body.n;
+	e.headers = auth_stored_headers(d->route, q);
+	e.target = auth_stored_target(d->route, q);
+	e.scheme = str_of(d->verdict.scheme);
+	if (e.headers.p == NULL || e.target.p == NULL || e.id[0] == '\0')
+		return;
+	f->quarantined = link_quarantine(h->link,
+	    str_of(verdict_name(d->verdict.code)), str_of(d->reason), &e) == 0;
+}
+
 static void
 finish(struct handler *h, struct flight *f, const struct answer *a)
 {
 	struct setting *s = f->setting;
 
+	quarantine(h, f);
 	if (f->parked)
 		unpark(h, f);
 	log_request(h, f, a->status);
@@ -648,44 +775,112 @@ hand_over_line(struct handler *h, struct flight *f)
 		finish_later(h, f, "stdout-failed");
 }
 
+/* Who is asked for that key already, or a free place; NULL: there is none. */
+static struct asked *
+asked_find(struct handler *h, struct str id)
+{
+	struct asked *unused = NULL;
+
+	for (size_t i = 0; i < ASKED_MOST; i++) {
+		struct asked *a = &h->asked[i];
+
+		if (a->id == NULL)
+			unused = a;
+		else if (str_eq((struct str){ a->id, a->n }, id))
+			return a;
+	}
+	return unused;
+}
+
+/* -1: nobody can be asked now. */
+static int
+ask(struct handler *h, struct flight *f)
+{
+	const struct want *w = &f->decision.verdict.want;
+	const struct route *r = f->decision.route;
+	struct asked *a = asked_find(h, w->id);
+	uint64_t ticket;
+
+	if (a == NULL)
+		return -1;
+	if (a->id != NULL)
+		return 0;		/* for another request */
+	ticket = ASKED_TICKET | (uint64_t)a->serial << 16 |
+	    (uint64_t)(a - h->asked);
+	if ((w->captured ? link_want_secret(h->link, ticket, w->name) :
+	    link_want_key(h->link, ticket, r->hook->path,
+	    (unsigned)w->alternative, w->name, w->again)) == -1 ||
+	    (a->id = malloc(w->id.n)) == NULL)
+		return -1;
+	memcpy(a->id, w->id.p, w->id.n);
+	a->n = w->id.n;
+	a->setting = setting_use(f->setting);
+	a->route = r;
+	a->alternative = (size_t)w->alternative;
+	a->captured = w->captured;
+	return 0;
+}
+
+static int
+hand_over_secret(struct handler *h, struct flight *f)
+{
+	const struct route *r = f->decision.route;
+	struct str names = STR("");
+
+	for (size_t i = 0; i < r->ncaptured; i++)
+		names = arena_printf(f->arena, "%.*s%s%.*s", STR_ARG(names),
+		    i > 0 ? "\n" : "", STR_ARG(r->captured[i]));
+	return names.p == NULL ? -1 :
+	    link_capture(h->link, f->ticket, names, f->decision.captured);
+}
+
 static int
 hand_over(struct handler *h, struct flight *f)
 {
 	if (h->link == NULL || !link_up(h->link, when_steady()))
 		return -1;
-	if (f->decision.action == ACT_HEALTH)
+	switch (f->decision.action) {
+	case ACT_HEALTH:
 		return link_ask_health(h->link, f->ticket);
-	return link_put(h->link, f->ticket, &f->decision.event);
+	case ACT_ASK:
+		return ask(h, f);
+	case ACT_CAPTURE:
+		return hand_over_secret(h, f);
+	case ACT_STORE:
+		return link_put(h->link, f->ticket, &f->decision.event);
+	case ACT_ANSWER:
+		break;
+	}
+	return -1;
 }
 
-void
-handler_take(struct handler *h, struct flight *f)
+/* Is the courier the one who must do it? */
+static bool
+is_for_courier(const struct flight *f, enum inbox_kind inbox)
+{
+	if (f->decision.action == ACT_ASK || f->decision.action == ACT_CAPTURE)
+		return true;
+	return inbox == INBOX_SQLITE;
+}
+
+/* What was decided is done; the flight may be gone after it. */
+static void
+act(struct handler *h, struct flight *f)
 {
 	struct stored as = { .flags = 0 };
-	const unsigned char *d = dice(h);
 	enum inbox_kind inbox = h->setting->conf->inbox_kind;
 
-	f->began = steady_us();
-	f->parked = false;
-	f->sent = SENT_NEVER;
-	f->setting = setting_use(h->setting);
-	if (d == NULL) {
-		memset(&f->decision, 0, sizeof(f->decision));
-		finish_later(h, f, "no-randomness");
-		return;
-	}
-	f->decision = handler_decide(f->setting, &f->request, when_now(), d);
 	if (f->decision.action == ACT_ANSWER) {
 		finish(h, f, &f->decision.answer);
 		return;
 	}
 	memcpy(as.id, f->decision.event.id, sizeof(as.id));
-	if (inbox == INBOX_NONE ||
-	    (inbox == INBOX_STDOUT && f->decision.action == ACT_HEALTH)) {
+	if (!is_for_courier(f, inbox) && (inbox == INBOX_NONE ||
+	    f->decision.action == ACT_HEALTH)) {
 		finish_stored(h, f, &as);
-	} else if (!park(h, f)) {
+	} else if (!f->parked && !park(h, f)) {
 		finish_later(h, f, "in-flight-limit");
-	} else if (inbox == INBOX_STDOUT) {
+	} else if (!is_for_courier(f, inbox)) {
 		hand_over_line(h, f);
 	} else if (hand_over(h, f) == -1) {
 		finish_later(h, f, h->link != NULL && link_is_strange(h->link) ?
@@ -693,6 +888,42 @@ handler_take(struct handler *h, struct flight *f)
 	} else {
 		f->sent = SENT_ONCE;
 	}
+}
+
+void
+handler_take(struct handler *h, struct flight *f)
+{
+	const unsigned char *d = dice(h);
+
+	f->began = steady_us();
+	f->parked = f->quarantined = false;
+	f->asked = 0;
+	f->sent = SENT_NEVER;
+	f->setting = setting_use(h->setting);
+	if (d == NULL) {
+		memset(&f->decision, 0, sizeof(f->decision));
+		finish_later(h, f, "no-randomness");
+		return;
+	}
+	f->decision = handler_decide(f->setting, &f->request, h->ring, when_now(),
+	    d);
+	act(h, f);
+}
+
+/* Once more, with the key that has come; or with another that it wants. */
+static void
+judge_again(struct handler *h, struct flight *f)
+{
+	const unsigned char *d = dice(h);
+
+	if (d == NULL || ++f->asked > ASKS_MOST) {
+		finish_later(h, f, d == NULL ? "no-randomness" : "too-many-keys");
+		return;
+	}
+	f->sent = SENT_NEVER;
+	f->decision = handler_decide(f->setting, &f->request, h->ring, when_now(),
+	    d);
+	act(h, f);
 }
 
 void
@@ -739,6 +970,7 @@ static void
 link_lost(struct handler *h)
 {
 	h->lost = 0;
+	asked_forget(h);
 	for (size_t i = 0; i < h->nslots; i++) {
 		struct flight *f = h->slots[i];
 
@@ -773,28 +1005,104 @@ handler_swap(struct handler *h, struct setting *s)
 {
 	setting_drop(h->setting);
 	h->setting = s;
+	/* What was fetched by the old configuration's rules is fetched again. */
+	keyring_clear(h->ring);
 	/* Another courier: what the old one had in hand is sent to the new one. */
-	if (h->link != NULL && s->conf->inbox_kind == INBOX_SQLITE &&
-	    link_move(h->link, s->conf->courier))
+	if (h->link != NULL && link_move(h->link, s->conf->courier))
 		link_lost(h);
 	follow_inbox(h);
 }
 
+/* All requests that want that key are judged again, or cannot be now. */
 static void
-take_reply(struct handler *h, const struct reply *r)
+release(struct handler *h, struct str id, bool known)
 {
-	struct flight *f = parked(h, r->ticket);
+	for (size_t i = 0; i < h->nslots; i++) {
+		struct flight *f = h->slots[i];
+
+		if (f == NULL || f->decision.action != ACT_ASK ||
+		    !str_eq(f->decision.verdict.want.id, id))
+			continue;
+		if (known)
+			judge_again(h, f);
+		else
+			finish_later(h, f, "key-not-to-be-had-now");
+	}
+}
+
+static void
+keep_key(struct handler *h, const struct asked *a, struct str id,
+    const struct link_reply *r)
+{
+	const struct provider *p = a->route->provider;
+	static const struct str name = STR("captured");
+	int64_t now = when_now(), until = now + REFUSED_HOLDS;
+	struct key *k = NULL;
+	struct err e = { .text = "" };
+
+	if (r->kind == REPLY_SECRET) {
+		until = now + SECRET_HOLDS;
+		k = auth_keys(p, a->alternative, &name, &r->bytes, 1, STR_NONE, &e);
+	} else if (r->kind == REPLY_KEY) {
+		until = now + (int64_t)r->seconds * 1000;
+		k = auth_keys_fetched(p, a->alternative, r->bytes, now, &until, &e);
+	}
+	if (k != NULL) {
+		keyring_put(h->ring, id, k, now, until);
+		return;
+	}
+	if (r->kind != REPLY_REFUSED && h->log != NULL)
+		log_say(h->log, LOG_WARN_, "a key of the provider %.*s cannot be "
+		    "used: %s", STR_ARG(p->id), e.text);
+	keyring_refuse(h->ring, id, now, now + (a->captured ? 1000 :
+	    REFUSED_HOLDS));
+}
+
+/* The courier's word about a key. */
+static void
+take_key(struct handler *h, const struct link_reply *r)
+{
+	struct asked *a = &h->asked[r->ticket & (ASKED_MOST - 1)];
+	bool known = r->kind != REPLY_REFUSED || r->why == REFUSED_NO_KEY;
+	struct asked was;
+	struct str id;
+
+	if (a->id == NULL || (r->ticket & ~ASKED_TICKET) >> 16 != a->serial)
+		return;
+	/* Who is judged again may ask again: the place must be free by then. */
+	was = *a;
+	*a = (struct asked){ .serial = a->serial + 1 };
+	id = (struct str){ was.id, was.n };
+	if (known)
+		keep_key(h, &was, id, r);
+	release(h, id, known);
+	asked_end(&was);
+}
+
+static void
+take_reply(struct handler *h, const struct link_reply *r)
+{
+	struct flight *f;
 	struct answer a;
 
-	if (f == NULL)
+	if ((r->ticket & ASKED_TICKET) != 0) {
+		take_key(h, r);
 		return;
-	if (r->stored) {
+	}
+	if ((f = parked(h, r->ticket)) == NULL)
+		return;
+	if (r->kind == REPLY_STORED && f->decision.action == ACT_CAPTURE) {
+		finish(h, f, &f->decision.answer);
+		return;
+	}
+	if (r->kind == REPLY_STORED) {
 		finish_stored(h, f, &r->as);
 		return;
 	}
 	a = handler_refused(&f->decision, r->why);
 	f->decision.reason = r->why == REFUSED_REPLAY ? "replay" :
-	    r->why == REFUSED_SYNC ? "sync-failed" : "inbox-busy";
+	    r->why == REFUSED_SYNC ? "sync-failed" :
+	    r->why == REFUSED_NO_WINDOW ? "no-window-for-a-secret" : "inbox-busy";
 	finish(h, f, &a);
 }
 
@@ -807,7 +1115,7 @@ handler_link_serial(const struct handler *h)
 void
 handler_link_ready(struct handler *h)
 {
-	struct reply r;
+	struct link_reply r;
 	int got = -1;
 
 	if (link_receive(h->link) == 0)

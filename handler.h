@@ -14,6 +14,9 @@
  *     |  '---deadline-> answered 503     (2) what is stored later is kept, and
  *     |                                      the provider's retry is a repeat
  *     '-- courier gone: sent again, once, with the same id
+ *
+ * A request whose key is not known yet is parked as well: the courier is asked, once
+ * for all that want the same, and when its answer has come they are judged again.
  */
 #ifndef HANDLER_H
 #define HANDLER_H
@@ -23,6 +26,7 @@
 #include "base/log.h"
 #include "event.h"
 #include "handshake.h"
+#include "keyring.h"
 #include "link.h"
 
 /* --- deciding --------------------------------------------------------------- */
@@ -49,6 +53,8 @@ enum action {
 	ACT_ANSWER,		/* say it now */
 	ACT_STORE,		/* keep the event first, then say it */
 	ACT_HEALTH,		/* ask whether an event could be taken now */
+	ACT_ASK,		/* have a key brought, then judge again */
+	ACT_CAPTURE,		/* have the secret kept first, then say it */
 };
 
 struct decision {
@@ -59,6 +65,8 @@ struct decision {
 	bool		 judged;	/* it came as far as the verdict */
 	const char	*reason;	/* a word for the log: "no-hook" */
 	struct event	 event;		/* for ACT_STORE */
+	struct str	 captured;	/* for ACT_CAPTURE: the secret, ... */
+	struct answer	 not_captured;	/* ... and what is said when nobody waits */
 };
 
 /*
@@ -66,7 +74,8 @@ struct decision {
  * random bytes for the event's id.
  */
 struct decision	handler_decide(const struct setting *, struct request *q,
-		    int64_t now, const unsigned char dice[10]);
+		    const struct keyring *, int64_t now,
+		    const unsigned char dice[10]);
 
 /* The answer once the inbox has spoken; extra lines live in the arena. */
 struct answer	handler_stored(const struct decision *, const struct stored *,
@@ -89,6 +98,8 @@ struct flight {
 	int64_t		 deadline;	/* steady ms */
 	uint64_t	 ticket;
 	bool		 parked;
+	bool		 quarantined;	/* refused, and kept to be looked at */
+	unsigned	 asked;		/* how often it wanted a key */
 	enum { SENT_NEVER, SENT_ONCE, SENT_LOST, SENT_TWICE } sent;
 };
 

@@ -13,58 +13,8 @@
 #include "auth_static.h"
 #include "handshake.h"
 
-#define ECHO_MAX	1024
-#define TOKEN_MAX	256
-
-static struct str
-method_of(const struct request *q)
-{
-	/* HEAD asks what GET asks (RFC 9110, section 9.3.2). */
-	return str_eq(q->method, STR("HEAD")) ? STR("GET") : q->method;
-}
-
-enum fit { FITS, FITS_NOT, FITS_PERHAPS };
-
-/* unread: the body is not looked into, what it would say is left open. */
-static enum fit
-test_fits(const struct when_rule *w, struct request *q, bool unread)
-{
-	enum place_found found;
-	struct str value;
-
-	if (w->method)
-		return str_eq(w->text, method_of(q)) || str_eq(w->text, q->method) ?
-		    FITS : FITS_NOT;
-	if (unread && (w->place.kind == PLACE_BODY || w->place.kind == PLACE_FIELD))
-		return q->body.n > 0 ? FITS_PERHAPS : FITS_NOT;
-	found = place_get(&w->place, q, &value, NULL);
-	switch (w->test) {
-	case TEST_ABSENT:
-		return found == PLACE_ABSENT ? FITS : FITS_NOT;
-	case TEST_PRESENT:
-		return found == PLACE_FOUND ? FITS : FITS_NOT;
-	case TEST_EQUALS:
-		return found == PLACE_FOUND && str_eq(value, w->text) ?
-		    FITS : FITS_NOT;
-	}
-	return FITS_NOT;
-}
-
-static enum fit
-rule_fits(const struct handshake_rule *h, struct request *q, bool unread)
-{
-	enum fit all = FITS;
-
-	for (size_t i = 0; i < h->nwhen; i++) {
-		enum fit one = test_fits(&h->when[i], q, unread);
-
-		if (one == FITS_NOT)
-			return FITS_NOT;
-		if (one == FITS_PERHAPS)
-			all = FITS_PERHAPS;
-	}
-	return all;
-}
+#define SECRET_LEAST	8		/* bytes of one that is captured ... */
+#define SECRET_MOST	512
 
 static struct handshake
 refuse(const struct handshake_rule *h, const char *reason)
@@ -80,7 +30,7 @@ tokens_hold(const struct handshake_rule *h, const struct scope *s)
 	bool hold = true;
 
 	for (size_t i = 0; i < h->nverify; i++) {
-		struct str wanted = template_text(&h->verify[i].equals, s), value;
+		struct str wanted = template_text(h->verify[i].equals, s), value;
 
 		if (place_get(&h->verify[i].place, s->q, &value, NULL) !=
 		    PLACE_FOUND)
@@ -91,24 +41,6 @@ tokens_hold(const struct handshake_rule *h, const struct scope *s)
 			hold &= fixed_eq_text(wanted, value);
 	}
 	return hold;
-}
-
-static bool
-is_token(struct str s)
-{
-	static const struct json_limits tiny = { 1, 1 };
-
-	if (s.n == 0 || s.n > TOKEN_MAX)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-		    (c >= 'a' && c <= 'z') ||
-		    (c != '\0' && strchr("+/=_.~-", c) != NULL)))
-			return false;
-	}
-	return json_scan(s, tiny, NULL) == JSON_BROKEN;
 }
 
 /* Would it be an event's signed bytes, with the text that they begin with? */
@@ -125,53 +57,62 @@ begins_as_event(const struct provider *p, struct str s)
 	return false;
 }
 
-/* May the request's values that stand in the answer be said back? */
-static bool
-may_be_echoed(const struct provider *provider, const struct handshake_rule *h,
-    const struct scope *s, bool verified)
-{
-	for (size_t i = 0; i < h->body.n; i++) {
-		const struct piece *p = &h->body.pieces[i];
-		struct str value;
+struct asked {
+	const struct provider *p;
+	struct request	*q;
+};
 
-		if (p->op != PIECE_PLACE)
-			continue;
-		if (place_get(&p->place, s->q, &value, NULL) != PLACE_FOUND) {
-			if (p->optional)
-				continue;
-			return false;
-		}
-		if (value.n > ECHO_MAX || (value.n > 0 && !str_printable(value)))
-			return false;
-		if (p->function != NULL && !verified && template_keyed(&h->body) &&
-		    (!is_token(value) || begins_as_event(provider, value)))
-			return false;
-	}
-	return true;
+/* A value that is signed for a stranger: a token that no event could be. */
+static bool
+is_risky(const struct piece *piece, const void *arg)
+{
+	static const struct json_limits tiny = { 1, 1 };
+	const struct asked *a = arg;
+	struct str value;
+
+	if (piece->op != PIECE_PLACE ||
+	    place_get(&piece->place, a->q, &value, NULL) != PLACE_FOUND)
+		return false;
+	return !reply_is_token(value) ||
+	    json_scan(value, tiny, NULL) != JSON_BROKEN ||
+	    begins_as_event(a->p, value);
+}
+
+static bool
+would_sign_for_anybody(const struct route *r, const struct handshake_rule *h,
+    struct request *q, bool verified)
+{
+	const struct asked a = { .p = r->provider, .q = q };
+
+	return !verified && template_keyed(&h->answer.body) &&
+	    template_any(&h->answer.body, is_risky, &a);
+}
+
+/* The secret that comes with it, when it could be one. */
+static bool
+take_secret(const struct handshake_rule *h, struct request *q, struct str *secret)
+{
+	return place_get(&h->capture, q, secret, NULL) == PLACE_FOUND &&
+	    secret->n >= SECRET_LEAST && secret->n <= SECRET_MOST &&
+	    str_printable(*secret);
 }
 
 static struct handshake
 answer(const struct route *r, const struct handshake_rule *h, struct request *q,
     bool verified)
 {
-	struct scope s = { .q = q, .params = r->params,
-	    .key = auth_first_key(r) };
+	struct scope s = auth_scope(r, q);
 	struct handshake out = { .step = HANDSHAKE_ANSWER,
-	    .store = h->store && verified, .reason = "handshake" };
-	struct str body = STR("");
+	    .store = h->store && verified, .refused = h->refused,
+	    .reason = "handshake" };
 
 	if (!tokens_hold(h, &s))
 		return refuse(h, "wrong-token");
-	if (!may_be_echoed(r->provider, h, &s, verified))
+	if (would_sign_for_anybody(r, h, q, verified) ||
+	    !reply_make(&h->answer, &s, &out.answer))
 		return refuse(h, "not-to-be-echoed");
-	if (h->body.n > 0 && (body = template_text(&h->body, &s)).p == NULL)
-		return refuse(h, "not-to-be-echoed");
-	if (template_echoes(&h->body) && body.n > 2 * ECHO_MAX)
-		return refuse(h, "not-to-be-echoed");
-	out.answer = (struct answer){ .status = h->status, .body = body,
-	    .extra = h->extra };
-	if (body.n > 0)
-		out.answer.type = h->type;	/* goes out with nosniff */
+	if (h->captures && !take_secret(h, q, &out.captured))
+		return refuse(h, "no-secret");
 	return out;
 }
 
@@ -181,8 +122,7 @@ handshake_try(const struct route *r, struct request *q, bool verified)
 	const struct provider *p = r->provider;
 	bool perhaps = false;
 
-	if (q->json_state == 0)
-		q->json = r->json;
+	auth_enter(r, q);
 	for (size_t i = 0; i < p->nhandshakes; i++) {
 		const struct handshake_rule *h = &p->handshakes[i];
 		bool is_signed = h->is_signed &&
@@ -193,10 +133,11 @@ handshake_try(const struct route *r, struct request *q, bool verified)
 		 * it; handshakes that need no signature are answered first.
 		 */
 		if (is_signed && !verified) {
-			perhaps |= rule_fits(h, q, true) != FITS_NOT;
+			perhaps |= conditions_fit(h->when, h->nwhen, q, true) !=
+			    FITS_NOT;
 			continue;
 		}
-		if (rule_fits(h, q, false) == FITS)
+		if (conditions_fit(h->when, h->nwhen, q, false) == FITS)
 			return answer(r, h, q, is_signed);
 	}
 	return (struct handshake){ .step = perhaps ? HANDSHAKE_VERIFY :

@@ -23,6 +23,12 @@ struct handshake {
 	enum handshake_step step;
 	struct answer	 answer;
 	bool		 store;		/* it is also an event (design section 5) */
+	/*
+	 * The secret that it brings; .p NULL: none.  It is answered only once that
+	 * is kept, and refused when nobody waits for it.
+	 */
+	struct str	 captured;
+	struct answer	 refused;	/* then */
 	const char	*reason;	/* for our log */
 };
 

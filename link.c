@@ -141,38 +141,100 @@ link_up(struct link *l, int64_t now)
 	return true;
 }
 
+/* What has been put into l->out. */
 static int
-put(struct link *l, enum wire_type type, uint64_t ticket,
-    const struct event *event)
+say(struct link *l, enum wire_type type, int fd)
 {
-	struct event e;
+	return buf_ok(&l->out) ? wire_send(l->wire, type, buf_str(&l->out), fd) :
+	    -1;
+}
 
-	if (l->wire == NULL)
-		return -1;
+/* false: the link is down. */
+static bool
+begin(struct link *l)
+{
 	buf_reset(&l->out);
-	put_u64(&l->out, ticket);
-	if (event != NULL) {
-		e = *event;
-		if (e.body_fd != -1)
-			e.body = STR_NONE;	/* it rides along */
-		put_event(&l->out, &e);
-	}
-	if (!buf_ok(&l->out))
-		return -1;
-	return wire_send(l->wire, type, buf_str(&l->out),
-	    event == NULL ? -1 : event->body_fd);
+	return l->wire != NULL;
+}
+
+static void
+put_event_of(struct link *l, const struct event *event)
+{
+	struct event e = *event;
+
+	if (e.body_fd != -1)
+		e.body = STR_NONE;	/* it rides along */
+	put_event(&l->out, &e);
 }
 
 int
 link_put(struct link *l, uint64_t ticket, const struct event *event)
 {
-	return put(l, WIRE_EVENT, ticket, event);
+	if (!begin(l))
+		return -1;
+	put_u64(&l->out, ticket);
+	put_event_of(l, event);
+	return say(l, WIRE_EVENT, event->body_fd);
 }
 
 int
 link_ask_health(struct link *l, uint64_t ticket)
 {
-	return put(l, WIRE_HEALTH, ticket, NULL);
+	if (!begin(l))
+		return -1;
+	put_u64(&l->out, ticket);
+	return say(l, WIRE_HEALTH, -1);
+}
+
+int
+link_want_key(struct link *l, uint64_t ticket, struct str hook,
+    unsigned alternative, struct str key, bool again)
+{
+	if (!begin(l))
+		return -1;
+	put_u64(&l->out, ticket);
+	put_str(&l->out, hook);
+	put_u8(&l->out, alternative);
+	put_str(&l->out, key);
+	put_u8(&l->out, again);
+	return say(l, WIRE_WANT_KEY, -1);
+}
+
+int
+link_want_secret(struct link *l, uint64_t ticket, struct str name)
+{
+	if (!begin(l))
+		return -1;
+	put_u64(&l->out, ticket);
+	put_str(&l->out, name);
+	return say(l, WIRE_WANT_SECRET, -1);
+}
+
+int
+link_capture(struct link *l, uint64_t ticket, struct str names, struct str secret)
+{
+	int rc;
+
+	if (!begin(l))
+		return -1;
+	put_u64(&l->out, ticket);
+	put_str(&l->out, names);
+	put_str(&l->out, secret);
+	rc = say(l, WIRE_CAPTURE, -1);
+	explicit_bzero(l->out.p, l->out.n);
+	return rc;
+}
+
+int
+link_quarantine(struct link *l, struct str verdict, struct str reason,
+    const struct event *event)
+{
+	if (!begin(l))
+		return -1;
+	put_str(&l->out, verdict);
+	put_str(&l->out, reason);
+	put_event(&l->out, event);
+	return say(l, WIRE_QUARANTINE, -1);
 }
 
 int
@@ -189,25 +251,41 @@ link_receive(struct link *l)
 	return 0;
 }
 
+/* false: it is no reply, or it does not decode to its last byte. */
 static bool
-read_reply(const struct wire_msg *m, struct reply *r)
+read_reply(const struct wire_msg *m, struct link_reply *r)
 {
 	struct get g = GET(m->body);
 
 	memset(r, 0, sizeof(*r));
 	r->ticket = get_u64(&g);
-	if (m->type == WIRE_STORED) {
-		r->stored = true;
+	switch (m->type) {
+	case WIRE_STORED:
+		r->kind = REPLY_STORED;
 		get_stored(&g, &r->as);
-	} else {
+		break;
+	case WIRE_REFUSED:
+		r->kind = REPLY_REFUSED;
 		r->why = (enum wire_refusal)get_u8(&g);
 		r->text = get_str(&g);
+		break;
+	case WIRE_KEY:
+		r->kind = REPLY_KEY;
+		r->bytes = get_str(&g);
+		r->seconds = get_u32(&g);
+		break;
+	case WIRE_SECRET:
+		r->kind = REPLY_SECRET;
+		r->bytes = get_str(&g);
+		break;
+	default:
+		return false;
 	}
 	return get_done(&g);
 }
 
 int
-link_next(struct link *l, struct reply *r)
+link_next(struct link *l, struct link_reply *r)
 {
 	struct wire_msg m;
 	struct err e;
@@ -222,9 +300,7 @@ link_next(struct link *l, struct reply *r)
 			close(m.fd);
 		if (got == 1 && m.type == WIRE_WELCOME)
 			continue;	/* each refusal says why by itself */
-		if (got == 1 &&
-		    (m.type == WIRE_STORED || m.type == WIRE_REFUSED) &&
-		    read_reply(&m, r))
+		if (got == 1 && read_reply(&m, r))
 			return 1;
 		down(l);
 		return -1;

@@ -17,13 +17,15 @@
 
 struct link;
 
-struct reply {
+struct link_reply {
 	uint64_t	 ticket;
-	bool		 stored;	/* else refused */
+	enum { REPLY_REFUSED, REPLY_STORED, REPLY_KEY, REPLY_SECRET } kind;
 	struct stored	 as;		/* when stored */
-	enum wire_refusal why;		/* when refused */
-	struct str	 text;		/* the courier's sentence, for our log;
-					 * until the next link_next() */
+	enum wire_refusal why;		/* when refused ... */
+	struct str	 text;		/* ... the courier's sentence, for our log */
+	struct str	 bytes;		/* of a key or a secret */
+	uint32_t	 seconds;	/* that a key holds */
+	/* Texts: until the next link_next(). */
 };
 
 /*
@@ -48,11 +50,21 @@ int64_t		 link_retry_at(const struct link *);
 /* -1: it cannot be taken now (down, or too much waits to be sent). */
 int		 link_put(struct link *, uint64_t ticket, const struct event *);
 int		 link_ask_health(struct link *, uint64_t ticket);
+/* The key of that name, of an alternative of the hook's provider; see key_source.h. */
+int		 link_want_key(struct link *, uint64_t ticket, struct str hook,
+		    unsigned alternative, struct str key, bool again);
+int		 link_want_secret(struct link *, uint64_t ticket, struct str name);
+/* names: those that it may be kept under, a line each. */
+int		 link_capture(struct link *, uint64_t ticket, struct str names,
+		    struct str secret);
+/* A request that was refused, to be looked at later: nobody answers. */
+int		 link_quarantine(struct link *, struct str verdict, struct str reason,
+		    const struct event *);
 
 /* 0, or -1: the connection has ended and the link is down. */
 int		 link_receive(struct link *);
 /* 1: *r is the next reply, 0: none, -1: the connection has ended. */
-int		 link_next(struct link *, struct reply *r);
+int		 link_next(struct link *, struct link_reply *r);
 int		 link_flush(struct link *);
 bool		 link_waiting(const struct link *);
 

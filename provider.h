@@ -9,14 +9,21 @@
 #define PROVIDER_H
 
 #include "answer.h"
-#include "auth_mac.h"
+#include "auth_cert.h"
+#include "auth_key.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/when.h"
+#include "condition.h"
 #include "conf.h"		/* enum hook_param: what a file may ask of a hook */
+#include "key_source.h"
+#include "provider_texts.h"
+#include "reply.h"
 #include "template.h"
 
 #define SIGNATURES_MAX	16	/* values of one request that are tried */
+#define NUMBERED_MAX	100	/* the same of headers with a number each */
+#define ITEMS_MAX	1000	/* of one request, where each is signed */
 #define CAPTURES_MAX	8	/* names that a form captures, besides {sig} */
 
 /* --- "signature": one way to prove a request ----------------------------- */
@@ -29,13 +36,15 @@ enum family {
 };
 
 struct algorithm {
-	const char	*name;		/* "hmac-sha256" */
+	const char	*name;		/* "hmac-sha256", "jws-rs256" */
 	enum family	 family;
-	enum hash	 hash;
-	int		 key_kind;	/* enum key_kind of auth_key.h */
+	enum hash	 hash;		/* of MACs and hashes */
+	struct key_scheme key;		/* of public keys */
+	const char	*jose;		/* "RS256": it is a JWS; NULL: it is not */
 };
 
 enum encoding { ENCODING_RAW, ENCODING_HEX, ENCODING_BASE64, ENCODING_BASE64URL,
+	ENCODING_BASE64_HEX,	/* base64 of the hex text */
 	ENCODING_AUTO };
 
 /* How the text of a secret becomes the key, in this order. */
@@ -71,6 +80,7 @@ struct form {
 	char		 list;		/* separator of items, or 0 */
 	char		 groups;	/* separator of groups of items, or 0 */
 	bool		 comma_space;	/* ", " is part of it: not a joined header */
+	bool		 numbered;	/* made of headers with a number each */
 };
 
 struct time_rule {
@@ -83,7 +93,28 @@ struct time_rule {
 
 struct also {				/* what else must hold */
 	struct place	 place;
-	struct template	 equals;
+	struct template	*equals;	/* any of these */
+	size_t		 nequals;
+	bool		 optional;	/* it may not be there at all */
+};
+
+/*
+ * Of a JWS.  "exp" and "nbf" hold wherever they stand; these say what must stand
+ * there.
+ */
+enum claim_name { CLAIM_EXP, CLAIM_NBF, CLAIM_IAT, CLAIM_JTI, CLAIM_NAMES };
+
+struct token_rule {
+	bool		 detached;	/* its payload is "signs", not in the token */
+	bool		 unencoded;	/* and signed as it is: RFC 7797 */
+	int64_t		 leeway;	/* ms: how far clocks may differ */
+	int64_t		 longest;	/* ms that "exp" may be ahead; 0: any */
+	unsigned	 require;	/* 1 << enum claim_name */
+	/*
+	 * What stands in the place of a signature that the platform before us has
+	 * checked and taken away; only where the hook says so.
+	 */
+	struct str	 platform;
 };
 
 enum covers { COVERS_BODY = 1, COVERS_QUERY = 2, COVERS_METHOD = 4, COVERS_PATH = 8,
@@ -98,13 +129,28 @@ struct signature {
 	struct template	 signs;		/* n == 0 for FAMILY_EQUAL */
 	struct key_form	 key;
 	unsigned	 kinds;		/* enum body_kind it is for; 0: all */
+	struct condition *when;		/* it is for requests that look so */
+	size_t		 nwhen;
+	struct str	 each;		/* path of a list in the body: it is judged
+					 * for each item; .n == 0: once */
+	struct pairs	 pairs;		/* what {pairs} is */
 	struct also	*also;
 	size_t		 nalso;
 	struct time_rule time;		/* its own, or the provider's */
+	struct token_rule token;
+
+	/* Where its keys are, when the hook does not give one. */
+	bool		 fetches;	/* from keys ... */
+	struct key_source keys;
+	struct template	 key_name;	/* ... by this name; n == 0: a token's kid */
+	bool		 certified;	/* the key is a certificate's, ... */
+	bool		 from_token;	/* ... which stands in the token (x5c) */
+	struct cert_rule cert;
 
 	/* Derived from "signs" and "also". */
 	unsigned	 covers;
 	bool		 time_signed;	/* so a window means something */
+	bool		 bearer;	/* a token that says nothing of the request */
 };
 
 /* --- "event", "handshakes", answers ---------------------------------------- */
@@ -119,27 +165,17 @@ struct event_rule {
 	struct str	 merge_reason;
 };
 
-enum test { TEST_PRESENT, TEST_ABSENT, TEST_EQUALS };
-
-struct when_rule {
-	bool		 method;	/* of the method, or of a place */
-	struct place	 place;
-	enum test	 test;
-	struct str	 text;
-};
-
 struct handshake_rule {
-	struct when_rule *when;
+	struct condition *when;
 	size_t		 nwhen;
 	struct also	*verify;	/* in constant time */
 	size_t		 nverify;
 	bool		 is_signed;	/* verified as an event first */
 	bool		 open;		/* may be opened by the hook */
 	bool		 store;		/* known by a field's presence alone */
-	int		 status;
-	struct str	 type;
-	struct str	 extra;		/* header lines */
-	struct template	 body;
+	bool		 captures;	/* the hook's secret comes with it ... */
+	struct place	 capture;	/* ... here */
+	struct reply	 answer;
 	struct answer	 refused;	/* 403 unless the file says otherwise */
 };
 
@@ -174,7 +210,8 @@ struct provider {
 	struct event_rule event;
 	struct handshake_rule *handshakes;
 	size_t		 nhandshakes;
-	struct provider_answer accepted, refused, malformed;
+	struct reply	 accepted;
+	struct provider_answer refused, malformed;
 
 	int64_t		 deadline;	/* ms that the provider waits; 0: not said */
 	struct str	 retries;	/* as written */
@@ -182,6 +219,7 @@ struct provider {
 	unsigned	 asks;		/* 1 << enum hook_param: must be given */
 	bool		 wants_secret;	/* an alternative that a secret proves ... */
 	bool		 wants_public_key;	/* ... or a public key: one is enough */
+	bool		 fetches;	/* an alternative can fetch its keys */
 
 	struct arena	*arena;		/* all the above lives here */
 };
@@ -191,27 +229,15 @@ struct provider		*provider_read(struct str text, struct str id,
 			    const char *name, struct err *);
 void			 provider_free(struct provider *);	/* takes NULL */
 
+/* Does it name the hook's secret as one that comes by a handshake? */
+bool			 provider_captures(const struct provider *);
+
 /*
  * Are all values of the request in that template covered by the signature?  Where
  * nothing is signed they are as good as the rest.
  */
 bool			 signature_covers(const struct signature *,
 			    const struct template *);
-
-/* The texts compiled into the program, by id; STR_NONE when there is none. */
-struct str		 provider_text(struct str id);
-size_t			 provider_text_count(void);
-struct str		 provider_text_id(size_t i);	/* sorted */
-/* The nearest id that is there, or STR_NONE. */
-struct str		 provider_nearest(struct str id);
-
-/* What script/embed-providers writes. */
-struct provider_text {
-	struct str	 id;
-	struct str	 text;
-};
-extern const struct provider_text provider_texts[];	/* sorted by id */
-extern const size_t provider_texts_count;
 
 /* --- its examples: for the tests and the tool, never on the road ----------- */
 
@@ -230,14 +256,19 @@ struct example {
 	struct str	 body;
 	struct str	*secrets;	/* texts */
 	size_t		 nsecrets;
-	struct str	 params[PARAM_COUNT];
+	struct texts	 params[PARAM_COUNT];
+	struct header	*fetched;	/* what its keys' URLs give: URL and text */
+	size_t		 nfetched;
 	enum expect	 expect;
 	struct str	 event_id;	/* .p NULL: not said */
 	struct str	 event_type;
 	int		 status;	/* of EXPECT_ANSWER; 0: not said */
 	struct str	 type;
 	struct str	 answer;	/* .p NULL: not said */
+	struct str	 header;	/* a line of it; .p NULL: not said */
+	struct str	 captured;	/* the secret that it brings; .p NULL: not said */
 	bool		 open;		/* with "handshake": "open" */
+	bool		 platform;	/* with "token": "platform" */
 	struct str	 private_key;	/* to sign anew, for tests of signing */
 };
 

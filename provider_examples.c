@@ -107,22 +107,69 @@ answer(struct reader *r, const struct json_object *v, struct example *x)
 		return -1;
 	if ((o = json_member(v, "body")) != NULL && text(r, o, &x->answer) != 0)
 		return -1;
+	if ((o = json_member(v, "header")) != NULL && text(r, o, &x->header) != 0)
+		return -1;
+	if ((o = json_member(v, "captures")) != NULL &&
+	    text(r, o, &x->captured) != 0)
+		return -1;
 	return 0;
 }
 
+/* A text, or a list of them. */
 static int
-secrets(struct reader *r, const struct json_object *v, struct example *x)
+several(struct reader *r, const struct json_object *v, struct str **out, size_t *n)
 {
 	bool list = json_kind(v) == JSON_ARRAY;
-	size_t n = list ? json_count(v) : 1;
 
-	x->secrets = arena_alloc(r->a, n * sizeof(*x->secrets) + 1);
-	if (x->secrets == NULL)
+	*n = list ? json_count(v) : 1;
+	*out = arena_alloc(r->a, (*n + 1) * sizeof(**out));
+	if (*out == NULL)
 		return json_err(r->doc, v, r->e, "the examples are too large");
-	for (size_t i = 0; i < n; i++)
-		if (text(r, list ? json_at(v, i) : v,
-		    &x->secrets[x->nsecrets++]) != 0)
+	for (size_t i = 0; i < *n; i++)
+		if (text(r, list ? json_at(v, i) : v, &(*out)[i]) != 0)
 			return -1;
+	return 0;
+}
+
+/* A JWK or a set of them may stand as it is. */
+static int
+param(struct reader *r, const struct json_object *v, struct texts *out)
+{
+	struct str *texts;
+
+	if (json_kind(v) == JSON_OBJECT) {
+		texts = arena_alloc(r->a, sizeof(*texts));
+		if (texts == NULL || (*texts = arena_str(r->a,
+		    json_source(r->doc, v))).p == NULL)
+			return json_err(r->doc, v, r->e, "the examples are too large");
+		*out = (struct texts){ texts, 1 };
+		return 0;
+	}
+	if (several(r, v, &texts, &out->n) != 0)
+		return -1;
+	out->v = texts;
+	return 0;
+}
+
+/* {"https://...": "what is there"}: an object or list stands for its JSON. */
+static int
+fetched(struct reader *r, const struct json_object *v, struct example *x)
+{
+	if (json_kind(v) != JSON_OBJECT)
+		return json_err(r->doc, v, r->e, "\"fetched\" is an object from URL "
+		    "to what is there");
+	x->fetched = arena_alloc(r->a, (json_count(v) + 1) * sizeof(*x->fetched));
+	if (x->fetched == NULL)
+		return json_err(r->doc, v, r->e, "the examples are too large");
+	for (size_t i = 0; i < json_count(v); i++) {
+		struct header *f = &x->fetched[x->nfetched++];
+		const struct json_object *o = json_nth(v, i, &f->name);
+
+		f->name = arena_str(r->a, f->name);
+		if (json_kind(o) == JSON_STRING ? text(r, o, &f->value) != 0 :
+		    (f->value = arena_str(r->a, json_source(r->doc, o))).p == NULL)
+			return -1;
+	}
 	return 0;
 }
 
@@ -159,7 +206,7 @@ one(struct reader *r, const struct json_object *o, struct example *x)
 		else if (str_eq(name, STR("source")))
 			rc = text(r, v, &x->source);
 		else if (str_eq(name, STR("secret")) || str_eq(name, STR("secrets")))
-			rc = secrets(r, v, x);
+			rc = several(r, v, &x->secrets, &x->nsecrets);
 		else if (str_eq(name, STR("clock")))
 			x->clock = json_int(v) * 1000;
 		else if (str_eq(name, STR("method")))
@@ -182,6 +229,10 @@ one(struct reader *r, const struct json_object *o, struct example *x)
 			rc = answer(r, v, x);
 		else if (str_eq(name, STR("handshake")))
 			x->open = str_eq(json_text(v), STR("open"));
+		else if (str_eq(name, STR("fetched")))
+			rc = fetched(r, v, x);
+		else if (str_eq(name, STR("token")))
+			x->platform = str_eq(json_text(v), STR("platform"));
 		else if (str_eq(name, STR("private_key")))
 			rc = text(r, v, &x->private_key);
 		else {
@@ -193,14 +244,14 @@ one(struct reader *r, const struct json_object *o, struct example *x)
 			if (p == PARAM_COUNT)
 				return json_err(r->doc, v, r->e, "unknown word "
 				    "\"%.*s\" in an example", STR_ARG(name));
-			rc = text(r, v, &x->params[p]);
+			rc = param(r, v, &x->params[p]);
 		}
 		if (rc != 0)
 			return -1;
 	}
 	x->target = target_of(r->a, x->url);
-	if (x->params[PARAM_URL].p == NULL)
-		x->params[PARAM_URL] = x->url;
+	if (x->params[PARAM_URL].n == 0)
+		x->params[PARAM_URL] = (struct texts){ &x->url, 1 };
 	if (x->says.n == 0 || x->source.n == 0 ||
 	    json_member(o, "expect") == NULL)
 		return json_err(r->doc, o, r->e, "an example says what it is: "

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "auth_sign.h"
+#include "keyring.h"
 #include "provider_trial.h"
 
 #define ARENA	((size_t)8 << 20)
@@ -99,8 +100,9 @@ make_route(const struct provider *p, const struct example *x,
 	static const struct str names[SECRETS_MAX] = { STR("first"),
 	    STR("second"), STR("third"), STR("fourth"), STR("fifth"),
 	    STR("sixth"), STR("seventh"), STR("eighth") };
+	static const struct str given = STR("not of this example");
 	bool other = c->secret.p != NULL;
-	struct str params[PARAM_COUNT];
+	struct texts params[PARAM_COUNT];
 
 	if (x->nsecrets > SECRETS_MAX) {
 		err_set(e, ERR_DATA, "more than %d secrets", SECRETS_MAX);
@@ -108,26 +110,58 @@ make_route(const struct provider *p, const struct example *x,
 	}
 	/* An example gives what it is about; the rest must only be there. */
 	for (unsigned i = 0; i < PARAM_COUNT; i++)
-		params[i] = x->params[i].p == NULL && (p->asks & (1u << i)) != 0 ?
-		    STR("not of this example") : x->params[i];
+		params[i] = x->params[i].n == 0 && (p->asks & (1u << i)) != 0 ?
+		    (struct texts){ &given, 1 } : x->params[i];
 	*hook = (struct hook){ .path = STR("/hook"), .provider = p->id,
-	    .where = STR("example"), .window = -1, .open_handshake = x->open };
+	    .where = STR("example"), .window = -1, .open_handshake = x->open,
+	    .platform_token = x->platform, .fetch_secret = STR("env:ONE") };
 	return route_new(p, hook, names, other ? &c->secret : x->secrets,
 	    other ? 1 : x->nsecrets, params, e);
 }
 
-/* The road in short: handshake, verify, handshake again. */
-static void
-judge_request(const struct route *r, struct request *q, int64_t now,
-    struct trial *out)
+/*
+ * What the courier would bring: the example says what is at that URL, which is the
+ * first line of the key's id.  false: it does not.
+ */
+static bool
+fetch(struct keyring *ring, const struct provider *p, const struct example *x,
+    const struct want *w, int64_t now)
 {
+	struct str rest = w->id, url = str_cut(&rest, '\n');
+	int64_t until = now + 3600000;
+	struct err e;
+	struct key *k;
+
+	for (size_t i = 0; i < x->nfetched; i++) {
+		if (w->captured || !str_eq(x->fetched[i].name, url))
+			continue;
+		k = auth_keys_fetched(p, (size_t)w->alternative,
+		    x->fetched[i].value, now, &until, &e);
+		if (k != NULL)
+			keyring_put(ring, w->id, k, now, until);
+		else
+			keyring_refuse(ring, w->id, now, until);
+		return true;
+	}
+	return false;
+}
+
+static void
+judge_request(const struct route *r, struct request *q, const struct example *x,
+    int64_t now, struct trial *out)
+{
+	struct keyring *ring = keyring_new();
 	struct handshake again;
 
 	out->hs = handshake_try(r, q, false);
 	if (out->hs.step == HANDSHAKE_NONE || out->hs.step == HANDSHAKE_VERIFY) {
-		out->verdict = auth_verify(r, q, now);
+		do
+			out->verdict = auth_verify(r, q, ring, now);
+		while (out->verdict.code == VERDICT_WANTS_KEY &&
+		    !out->verdict.want.again && ring != NULL &&
+		    fetch(ring, r->provider, x, &out->verdict.want, now));
 		if (out->verdict.code != VERDICT_GENUINE)
-			return;
+			goto out;
 		again = handshake_try(r, q, true);
 		if (out->hs.step == HANDSHAKE_VERIFY)
 			out->hs = again;
@@ -136,6 +170,8 @@ judge_request(const struct route *r, struct request *q, int64_t now,
 	}
 	out->answered = out->hs.step == HANDSHAKE_ANSWER ||
 	    out->hs.step == HANDSHAKE_REFUSE;
+out:
+	keyring_free(ring);
 }
 
 bool
@@ -155,7 +191,7 @@ trial_judge(const struct provider *p, const struct example *x,
 		route_free(r);
 		return false;
 	}
-	judge_request(r, &q, c->clock != 0 ? c->clock : x->clock, out);
+	judge_request(r, &q, x, c->clock != 0 ? c->clock : x->clock, out);
 	out->verdict.secret = STR("");		/* it was the route's */
 	route_free(r);
 	return true;
@@ -193,6 +229,12 @@ check_answer(struct bench *b, const struct trial *t)
 	    "type %.*s, not %.*s", STR_ARG(x->type), STR_ARG(a->type));
 	keep(b, x->answer.p == NULL || str_eq(a->body, x->answer),
 	    "body %.*s, not %.*s", STR_ARG(x->answer), STR_ARG(a->body));
+	keep(b, x->header.p == NULL || (a->extra.n > 0 && memmem(a->extra.p,
+	    a->extra.n, x->header.p, x->header.n) != NULL),
+	    "header %.*s, not %.*s", STR_ARG(x->header), STR_ARG(a->extra));
+	keep(b, x->captured.p == NULL || str_eq(t->hs.captured, x->captured),
+	    "captures %.*s, not %.*s", STR_ARG(x->captured),
+	    STR_ARG(t->hs.captured));
 }
 
 static void

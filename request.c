@@ -189,14 +189,25 @@ pair_get(const struct pair *pairs, size_t npairs, struct str name, size_t *count
 	return n == 1 ? value : STR_NONE;
 }
 
-struct str
-request_query(struct request *q, struct str name, size_t *count)
+int
+request_queries(struct request *q, struct pair **pairs, size_t *n)
 {
 	if (q->query_state == 0)
 		q->query_state = form_parse(q->arena, q->query,
 		    REQUEST_PAIRS_MAX, &q->queries, &q->nqueries) == 0 ? 1 : -1;
-	return pair_get(q->queries, q->query_state == 1 ? q->nqueries : 0, name,
-	    count);
+	*pairs = q->queries;
+	*n = q->query_state == 1 ? q->nqueries : 0;
+	return q->query_state == 1 ? 0 : -1;
+}
+
+struct str
+request_query(struct request *q, struct str name, size_t *count)
+{
+	struct pair *pairs;
+	size_t n;
+
+	request_queries(q, &pairs, &n);
+	return pair_get(pairs, n, name, count);
 }
 
 /* The next parameter of a header like "form-data; name=\"a\"; filename=b". */

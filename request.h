@@ -60,6 +60,12 @@ struct request {
 	bool		 has_files;	/* of a multipart body: not in fields */
 	int		 json_state;
 	struct json_limits json;	/* a route's; request_init(): the default */
+
+	/* What is being judged, set by auth.c: places lead into it. */
+	struct str	token;		/* a token's header, JSON */
+	struct str	claims;		/* its payload, a JSON object */
+	struct str	item;		/* one of a list, its JSON */
+	struct str	key;		/* a route's: for what is encrypted with it */
 };
 
 /*
@@ -81,6 +87,8 @@ struct str	request_header_nth(const struct request *, struct str lower_name,
 
 /* A query field, decoded, when it came exactly once; else as above. */
 struct str	request_query(struct request *, struct str name, size_t *count);
+
+int		request_queries(struct request *, struct pair **, size_t *n);
 
 /* A field of a form body (urlencoded, or multipart without files). */
 struct str	request_field(struct request *, struct str name, size_t *count);

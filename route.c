@@ -30,34 +30,104 @@ static const struct str open_text = STR(
 
 /* --- what the hook lacks --------------------------------------------------------- */
 
-static bool
-list_param(unsigned asks, const struct str *params, struct buf *b, size_t *n)
+static void
+put_word(struct buf *b, size_t *n, const char *word)
+{
+	buf_printf(b, "%s\"%s\"", (*n)++ > 0 ? ", " : "", word);
+}
+
+static void
+put_missing(unsigned asks, const struct texts *params, struct buf *b, size_t *n)
 {
 	for (unsigned i = 0; i < PARAM_COUNT; i++)
 		if ((asks & (1u << i)) != 0 && params[i].n == 0)
-			buf_printf(b, "%s\"%s\"", (*n)++ > 0 ? ", " : "",
-			    hook_param_names[i]);
-	return *n > 0;
+			put_word(b, n, hook_param_names[i]);
 }
 
-/* What the handshakes alone ask for: the rest does not matter with "auth": "none". */
+static bool
+reply_uses(const struct reply *r, enum hook_param param)
+{
+	bool uses = template_uses_param(&r->body, param);
+
+	for (size_t i = 0; i < r->nheaders; i++)
+		uses |= template_uses_param(&r->headers[i].value, param);
+	return uses;
+}
+
+/* What the answers alone ask for: the rest does not matter with "auth": "none". */
 static unsigned
-handshake_asks(const struct provider *p)
+answers_ask(const struct provider *p)
 {
 	unsigned asks = 0;
 
-	for (unsigned param = 0; param < PARAM_COUNT; param++)
+	for (unsigned param = 0; param < PARAM_COUNT; param++) {
+		bool uses = reply_uses(&p->accepted, param);
+
 		for (size_t i = 0; i < p->nhandshakes; i++) {
 			const struct handshake_rule *h = &p->handshakes[i];
-			bool uses = template_uses_param(&h->body, param);
 
+			uses |= reply_uses(&h->answer, param);
 			for (size_t j = 0; j < h->nverify; j++)
-				uses |= template_uses_param(&h->verify[j].equals,
+				uses |= template_uses_param(h->verify[j].equals,
 				    param);
-			if (uses)
-				asks |= 1u << param;
 		}
+		if (uses)
+			asks |= 1u << param;
+	}
 	return asks;
+}
+
+/*
+ * What one alternative lacks for its keys, besides parameters that are asked for in
+ * any case.  Nothing: it has them.
+ */
+static void
+put_lacks(const struct route *r, const struct signature *s, size_t nsecrets,
+    unsigned asks, struct buf *b)
+{
+	bool public = s->algorithm->family == FAMILY_KEY;
+	size_t n = 0;
+
+	if (s->from_token || (public ? r->params[PARAM_PUBLIC_KEY].n > 0 :
+	    nsecrets > 0))
+		return;
+	if (!s->fetches) {
+		put_word(b, &n, public ? "public_key" : "secret");
+		return;
+	}
+	put_missing(s->keys.asks & ~asks, r->params, b, &n);
+	if (s->keys.asks_secret && r->hook->fetch_secret.n == 0)
+		put_word(b, &n, "fetch_secret");
+}
+
+/* Any alternative that can prove something will do; else all that would help. */
+static void
+put_keys_missing(const struct route *r, size_t nsecrets, struct buf *b, size_t *n,
+    unsigned *asks)
+{
+	const struct provider *p = r->provider;
+	struct buf one = BUF(256), all = BUF(1024);
+
+	for (size_t i = 0; i < p->nsignatures; i++) {
+		buf_reset(&one);
+		put_lacks(r, &p->signatures[i], nsecrets, *asks, &one);
+		if (one.n == 0) {
+			buf_reset(&all);
+			break;
+		}
+		/* Alternatives often need the same. */
+		if (all.n == 0 || memmem(all.p, all.n, one.p, one.n) == NULL)
+			buf_printf(&all, "%s%.*s", all.n > 0 ? " or " : "",
+			    STR_ARG(buf_str(&one)));
+	}
+	if (all.n > 0) {
+		buf_put(b, buf_str(&all));
+		(*n)++;
+		if (memmem(all.p, all.n, "\"public_key\"", 12) != NULL)
+			*asks &= ~(1u << PARAM_PUBLIC_KEY);
+	}
+	buf_free(&one);
+	buf_free(&all);
 }
 
 /* All that is missing, in one sentence. */
@@ -65,9 +135,8 @@ static int
 complete(const struct route *r, size_t nsecrets, struct err *e)
 {
 	const struct provider *p = r->provider;
-	const struct hook *h = r->hook;
-	bool open = h->auth == AUTH_NONE;
-	unsigned asks = open ? handshake_asks(p) : p->asks;
+	bool open = r->hook->auth == AUTH_NONE;
+	unsigned asks = open ? answers_ask(p) : p->asks;
 	struct buf b = BUF(1024);
 	size_t n = 0;
 
@@ -75,15 +144,10 @@ complete(const struct route *r, size_t nsecrets, struct err *e)
 		return err_set(e, ERR_CONF, "the provider \"%.*s\" proves nothing: "
 		    "say \"auth\": \"none\" if anybody may send to this hook",
 		    STR_ARG(p->id));
-	if (!open && p->wants_secret && p->wants_public_key && nsecrets == 0 &&
-	    r->params[PARAM_PUBLIC_KEY].n == 0)
-		buf_printf(&b, "%s\"secret\" or \"public_key\"",
-		    n++ > 0 ? ", " : "");
-	else if (!open && p->wants_secret && !p->wants_public_key && nsecrets == 0)
-		buf_printf(&b, "\"secret\"%s", n++ > 0 ? ", " : "");
-	else if (!open && p->wants_public_key && !p->wants_secret)
-		asks |= 1u << PARAM_PUBLIC_KEY;
-	if (list_param(asks, r->params, &b, &n))
+	if (!open)
+		put_keys_missing(r, nsecrets, &b, &n, &asks);
+	put_missing(asks, r->params, &b, &n);
+	if (n > 0)
 		err_set(e, ERR_CONF, "the provider \"%.*s\" also needs %.*s",
 		    STR_ARG(p->id), STR_ARG(buf_str(&b)));
 	buf_free(&b);
@@ -101,7 +165,7 @@ usable(const struct route *r, struct str name, struct str text, struct err *e)
 
 		if (r->provider->signatures[i].algorithm->family == FAMILY_KEY)
 			continue;
-		if ((k = auth_keys(r->provider, i, &name, &text, 1, r->params,
+		if ((k = auth_keys(r->provider, i, &name, &text, 1, STR_NONE,
 		    e)) != NULL) {
 			auth_keys_free(k);
 			return true;
@@ -115,6 +179,9 @@ make_keys(struct route *r, const struct str *names, const struct str *texts,
     size_t n, struct err *e)
 {
 	const struct provider *p = r->provider;
+	struct str public_key = r->params[PARAM_PUBLIC_KEY].n > 0 ?
+	    r->params[PARAM_PUBLIC_KEY].v[0] : STR_NONE;
+	bool any_public = false;
 	struct err last;
 
 	r->keys = calloc(p->nsignatures + 1, sizeof(struct key *));
@@ -123,6 +190,8 @@ make_keys(struct route *r, const struct str *names, const struct str *texts,
 	if (p->nsignatures == 0 || r->hook->auth == AUTH_NONE)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
+		if (texts[i].p == NULL)		/* captured: not here yet */
+			continue;
 		if (!p->wants_secret)
 			return err_set(e, ERR_CONF, "the provider \"%.*s\" has no "
 			    "\"secret\": its signatures are proven by "
@@ -132,13 +201,17 @@ make_keys(struct route *r, const struct str *names, const struct str *texts,
 			    "used: %s", STR_ARG(names[i]), last.text);
 	}
 	for (size_t i = 0; i < p->nsignatures; i++) {
-		r->keys[i] = auth_keys(p, i, names, texts, n, r->params, &last);
-		if (r->keys[i] == NULL && r->params[PARAM_PUBLIC_KEY].n > 0 &&
+		r->keys[i] = auth_keys(p, i, names, texts, n, public_key, &last);
+		if (r->keys[i] != NULL)
+			any_public |= public_key.n > 0 &&
+			    p->signatures[i].algorithm->family == FAMILY_KEY;
+		else if (public_key.n > 0 &&
 		    p->signatures[i].algorithm->family == FAMILY_KEY)
-			return err_set(e, ERR_CONF, "the \"public_key\" cannot be "
-			    "used: %s", last.text);
+			err_set(e, ERR_CONF, "the \"public_key\" cannot be used: %s",
+			    last.text);
 	}
-	return 0;
+	/* It is of one type: alternatives for another have no use for it. */
+	return public_key.n == 0 || !p->wants_public_key || any_public ? 0 : -1;
 }
 
 static void
@@ -165,6 +238,15 @@ check_window(const struct route *r, struct err *e)
 	    "\"%.*s\" signs no time", STR_ARG(r->provider->id));
 }
 
+static bool
+has_platform(const struct provider *p)
+{
+	for (size_t i = 0; i < p->nsignatures; i++)
+		if (p->signatures[i].token.platform.n > 0)
+			return true;
+	return false;
+}
+
 static const struct hook no_hook = {
 	.path = STR("/"), .provider = STR("own"), .where = STR(""), .window = -1,
 };
@@ -174,6 +256,24 @@ make_route(struct route *r, const struct str *names, const struct str *texts,
     size_t n, struct err *e)
 {
 	r->window = r->hook->window;
+	for (size_t i = 0; i < r->hook->nsecrets; i++) {
+		struct str name = conf_captured(r->hook->secrets[i]);
+
+		if (name.p == NULL)
+			continue;
+		if (r->ncaptured == ROUTE_CAPTURED_MAX)
+			return err_set(e, ERR_CONF, "more than %d secrets that are "
+			    "captured", ROUTE_CAPTURED_MAX);
+		if (!provider_captures(r->provider))
+			return err_set(e, ERR_CONF, "the secret \"%.*s\": no "
+			    "handshake of the provider \"%.*s\" brings one",
+			    STR_ARG(r->hook->secrets[i]), STR_ARG(r->provider->id));
+		r->captured[r->ncaptured++] = name;
+	}
+	if (r->hook->platform_token && !has_platform(r->provider))
+		return err_set(e, ERR_CONF, "\"token\": \"platform\": the provider "
+		    "\"%.*s\" has no token that a platform checks",
+		    STR_ARG(r->provider->id));
 	if (r->hook != &no_hook && complete(r, n, e) != 0)
 		return -1;
 	if (check_window(r, e) != 0)
@@ -183,7 +283,7 @@ make_route(struct route *r, const struct str *names, const struct str *texts,
 
 struct route *
 route_new(const struct provider *p, const struct hook *h, const struct str *names,
-    const struct str *texts, size_t n, const struct str *params, struct err *e)
+    const struct str *texts, size_t n, const struct texts *params, struct err *e)
 {
 	struct route *r = calloc(1, sizeof(*r));
 
@@ -279,19 +379,23 @@ find_provider(struct routes *all, const struct hook *h, const struct bundle *b,
 }
 
 static int
-resolve(struct route *r, const struct bundle *b, struct err *e)
+resolve(struct routes *all, struct route *r, const struct bundle *b, struct err *e)
 {
 	for (unsigned i = 0; i < PARAM_COUNT; i++) {
-		struct str written = r->hook->params[i];
+		struct str written = conf_param(r->hook, i);
+		struct str *text;
 
-		r->params[i] = written;
+		r->params[i] = r->hook->params[i];
 		if (written.p == NULL || !conf_is_reference(written) ||
 		    (i != PARAM_VERIFY_TOKEN && i != PARAM_PUBLIC_KEY))
 			continue;
-		r->params[i] = bundle_secret(b, written);
-		if (r->params[i].n == 0)
+		if ((text = arena_alloc(all->arena, sizeof(*text))) == NULL)
+			return err_set(e, ERR_OS, "no memory for routes");
+		*text = bundle_secret(b, written);
+		r->params[i] = (struct texts){ text, 1 };
+		if (text->n == 0)
 			return err_set(e, ERR_CONF, "\"%s\" is %s",
-			    hook_param_names[i], r->params[i].p == NULL ?
+			    hook_param_names[i], text->p == NULL ?
 			    "not there" : "empty");
 	}
 	return 0;
@@ -306,7 +410,7 @@ hook_route(struct routes *all, struct route *r, const struct conf *c,
 	int64_t own;
 
 	if ((r->provider = find_provider(all, h, b, e)) == NULL ||
-	    resolve(r, b, e) != 0)
+	    resolve(all, r, b, e) != 0)
 		return -1;
 	names = arena_alloc(all->arena, (h->nsecrets + 1) * sizeof(*names));
 	texts = arena_alloc(all->arena, (h->nsecrets + 1) * sizeof(*texts));
@@ -317,7 +421,7 @@ hook_route(struct routes *all, struct route *r, const struct conf *c,
 		names[i] = str_starts(h->secrets[i], STR("plain:")) ?
 		    STR("plain") : h->secrets[i];
 		texts[i] = bundle_secret(b, h->secrets[i]);
-		if (texts[i].n == 0)
+		if (texts[i].n == 0 && conf_captured(h->secrets[i]).p == NULL)
 			return err_set(e, ERR_CONF, "the secret \"%.*s\" is %s",
 			    STR_ARG(names[i]), texts[i].p == NULL ?
 			    "not there" : "empty");
@@ -419,6 +523,25 @@ const struct route *
 routes_at(const struct routes *all, size_t i)
 {
 	return i < all->n ? &all->v[i] : NULL;
+}
+
+bool
+route_asks(const struct route *r)
+{
+	bool asks = r->ncaptured > 0;
+
+	for (size_t i = 0; r->keys != NULL && i < r->provider->nsignatures; i++)
+		asks |= r->keys[i] == NULL && r->provider->signatures[i].fetches;
+	return asks;
+}
+
+bool
+routes_ask(const struct routes *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (route_asks(&all->v[i]))
+			return true;
+	return false;
 }
 
 /* --- warnings -------------------------------------------------------------------------- */

@@ -20,11 +20,16 @@
  */
 struct key;
 
+#define ROUTE_CAPTURED_MAX	4	/* secrets of one hook that handshakes bring */
+
 struct route {
 	const struct hook	*hook;
 	const struct provider	*provider;	/* NULL with auth none and none named */
-	struct str		 params[PARAM_COUNT];	/* secrets resolved */
+	struct texts		 params[PARAM_COUNT];	/* references resolved */
 	struct key		**keys;		/* keys[alternative], a list each */
+	struct str		 captured[ROUTE_CAPTURED_MAX];	/* their names; the
+						 * keyring has the keys */
+	size_t			 ncaptured;
 	int64_t			 deadline;	/* ms until the answer, at most */
 	uint64_t		 max_body;	/* bytes */
 	int64_t			 window;	/* ms, both ways; 0: none */
@@ -54,8 +59,15 @@ const struct route	*routes_at(const struct routes *, size_t i);
  */
 struct route		*route_new(const struct provider *, const struct hook *,
 			    const struct str *names, const struct str *texts,
-			    size_t n, const struct str *params, struct err *);
+			    size_t n, const struct texts *params, struct err *);
 void			 route_free(struct route *);	/* takes NULL */
+
+/*
+ * Does it want what only the courier has: keys that are fetched, secrets that
+ * handshakes bring?
+ */
+bool			 route_asks(const struct route *);
+bool			 routes_ask(const struct routes *);
 
 /*
  * Warnings a person should read ("check" prints them): static secrets, bodies

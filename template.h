@@ -2,10 +2,11 @@
  * template.h - the small language of a provider's file.
  *
  * A place names one value of a request: "header:X-Sig", "query:hub.mode",
- * "field:payload", "body:event.type".  A template is text with places, names and
- * functions in braces: "v0:{time}:{body}".  Both are compiled once, when a file
- * is read, and then only looked up.  A template is expanded to pieces, so that
- * what is hashed is never put together first.
+ * "field:payload", "body:event.type", and on from there by steps:
+ * "field:payload->action", "header:X-Sig->base64->signature".  A template is text
+ * with places, names and functions in braces: "v0:{time}:{body}".  Both are compiled
+ * once, when a file is read, and then only looked up.  A template is expanded to
+ * pieces, so that what is hashed is never put together first.
  */
 #ifndef TEMPLATE_H
 #define TEMPLATE_H
@@ -14,12 +15,28 @@
 #include "conf.h"		/* enum hook_param */
 #include "request.h"
 
-enum place_kind { PLACE_HEADER, PLACE_QUERY, PLACE_FIELD, PLACE_BODY };
+/* --- places ------------------------------------------------------------------ */
+
+enum place_kind {
+	PLACE_HEADER, PLACE_QUERY, PLACE_FIELD,
+	PLACE_BODY,		/* a path into the body's JSON; ".": all of the body */
+	PLACE_TOKEN,		/* into the header of the token that is judged */
+	PLACE_CLAIM,		/* into its claims */
+	PLACE_ITEM,		/* into the item that is judged, see "each" */
+};
+
+/* On from a value: a path into it as JSON, or what it is the encoding of. */
+struct step {
+	enum { STEP_JSON, STEP_BASE64, STEP_BASE64URL, STEP_DECRYPT } kind;
+	struct str	 path;		/* of STEP_JSON */
+};
 
 struct place {
 	enum place_kind	 kind;
 	struct str	 name;		/* a header's in lower case; a body's path */
 	struct str	 written;	/* as the file has it: "X-Sig" */
+	struct step	*steps;
+	size_t		 nsteps;
 };
 
 enum place_found { PLACE_ABSENT, PLACE_FOUND, PLACE_DOUBLED };
@@ -32,33 +49,67 @@ int		 place_read(struct place *, struct str text, struct arena *,
 		    struct err *);
 
 /*
- * The value.  A body's is a string without its escapes or the source text of a
- * number, true or false; null, objects and arrays are absent, and so is all of a
- * body that is not well-formed.  *kind, if not NULL, is JSON's kind of it.
+ * The value.  Of JSON: a string without its escapes or the source text of a number,
+ * true or false; null, objects and arrays are absent, and so is all of a text that
+ * is not well-formed.  *kind, if not NULL, is JSON's kind of it.
  */
-enum place_found place_get(const struct place *, struct request *,
+enum place_found place_get(const struct place *, struct request *q,
 		    struct str *value, enum json_kind *kind);
+/* The source text of a JSON value of any kind; JSON_NONE when there is none. */
+enum json_kind	 place_source(const struct place *, struct request *q,
+		    struct str *raw);
 bool		 place_eq(const struct place *, const struct place *);
+/* Does the other begin there: the same value, or one inside it? */
+bool		 place_leads(const struct place *, const struct place *other);
+
+/* --- templates ---------------------------------------------------------------- */
 
 enum piece_op {
-	PIECE_TEXT, PIECE_BODY, PIECE_METHOD, PIECE_URL, PIECE_PATH, PIECE_QUERY,
-	PIECE_FIELDS, PIECE_SECRET, PIECE_TIME, PIECE_CAPTURE, PIECE_PARAM,
-	PIECE_PLACE
+	PIECE_TEXT, PIECE_BODY, PIECE_METHOD, PIECE_URL, PIECE_URL_ALONE,
+	PIECE_PATH, PIECE_QUERY, PIECE_FIELDS, PIECE_SECRET, PIECE_TIME,
+	PIECE_NOW, PIECE_CAPTURE, PIECE_PARAM, PIECE_PLACE,
+	PIECE_PAIRS, PIECE_COUNT,	/* see struct pairs */
+	PIECE_NAME, PIECE_VALUE,	/* of one pair */
+	PIECE_CALL			/* a function of other pieces */
 };
 
 struct piece {
 	enum piece_op	 op;
-	const struct function *function;	/* of it, or NULL */
-	bool		 optional;	/* "{body:x?}": nothing when absent */
+	/*
+	 * "{body:x?}", "{id:|body:x|;}": nothing when it is absent; with text around
+	 * it also when it is empty.
+	 */
+	bool		 optional;
+	bool		 segment;
+	struct str	 before, after;	/* of a segment */
 	struct str	 text;		/* of PIECE_TEXT */
 	unsigned	 index;		/* of a capture, or enum hook_param */
 	struct place	 place;
+	const struct function *function;
+	struct piece	*args;		/* of PIECE_CALL */
+	size_t		 nargs;
 };
 
 struct template {
 	struct piece	*pieces;
 	size_t		 n;
 	bool		 json;		/* values are escaped for JSON strings */
+};
+
+/*
+ * A list of names and values put together: "pairs" of a provider's file.  {pairs} in
+ * what is signed is each of them by its template, one after the other.
+ */
+struct pairs {
+	enum { PAIRS_FIELDS, PAIRS_QUERY, PAIRS_HEADERS } from;
+	struct template	 named;		/* of headers: the list of their names ... */
+	char		 split;		/* ... and what separates them */
+	bool		 sorted;	/* by name, then value */
+	bool		 distinct;	/* equal pairs count once */
+	struct str	*except;	/* names that are passed over */
+	size_t		 nexcept;
+	struct template	 each;		/* of {name} and {value} */
+	struct str	 join;		/* between them */
 };
 
 /* What a template may name, beside places: said by whoever compiles it. */
@@ -68,6 +119,9 @@ struct vocabulary {
 	bool		 time;		/* {time} is known */
 	bool		 secret;	/* {secret} may be named */
 	bool		 keyed;		/* functions that use the key may be */
+	bool		 now;		/* {now} is known */
+	bool		 pairs;		/* {pairs} and {count} are known */
+	bool		 pair;		/* {name} and {value} are known */
 };
 
 int		 template_read(struct template *, struct str text,
@@ -79,11 +133,14 @@ bool		 template_is_word(struct str name);
 /* What a template sees while it is expanded. */
 struct scope {
 	struct request	*q;
-	const struct str *params;	/* PARAM_COUNT of them */
+	const struct texts *params;	/* PARAM_COUNT of them */
 	const struct str *captures;	/* .p NULL: was not there */
+	const struct pairs *pairs;	/* or NULL */
 	struct str	 time;		/* its text as sent; .p NULL: none */
+	struct str	 now;		/* seconds since 1970; .p NULL: not known */
 	struct str	 secret;	/* for {secret} */
 	struct str	 key;		/* bytes, for functions that use the key */
+	struct str	 name, value;	/* of one pair */
 };
 
 /*
@@ -96,12 +153,27 @@ bool		 template_pieces(const struct template *, const struct scope *,
 /* The same, put together in the request's arena; .p NULL when it cannot be. */
 struct str	 template_text(const struct template *, const struct scope *);
 
-/* Is there a piece of that kind (of body: also inside a function)? */
+/* Is there a piece, also as a function's argument, of which that is true? */
+bool		 template_any(const struct template *,
+		    bool (*is)(const struct piece *, const void *),
+		    const void *);
+/* Only where all of the piece's value counts: not inside {crc32(...)} or a length. */
+bool		 template_keeps(const struct template *,
+		    bool (*is)(const struct piece *, const void *),
+		    const void *);
 bool		 template_has(const struct template *, enum piece_op);
 bool		 template_has_place(const struct template *, const struct place *);
 bool		 template_uses_param(const struct template *, enum hook_param);
 bool		 template_keyed(const struct template *);
 /* Does any value of the request stand in it? */
 bool		 template_echoes(const struct template *);
+/* Does {secret} stand in it, other than inside a hash? */
+bool		 template_shows_secret(const struct template *);
+/* Is it {source(...)} of a place that the other is inside of? */
+bool		 piece_is_source_of(const struct piece *, const void *place);
+/* Is it a place alone?  That place, or NULL. */
+const struct place *template_place(const struct template *);
+/* Is it a parameter alone?  enum hook_param, or -1. */
+int		 template_param(const struct template *);
 
 #endif

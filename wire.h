@@ -10,8 +10,8 @@
  *
  * A message that is not in the table, longer than its row, not allowed at that
  * door, or that does not decode to its last byte ends the connection: it is not
- * argued with.  The rows exist from the first day, some only reserved: answering
- * one of those is "refused, not in this version".
+ * argued with.  Some rows are only reserved: answering one of those is "refused,
+ * not in this version".
  */
 #ifndef WIRE_H
 #define WIRE_H
@@ -24,6 +24,7 @@
 #define WIRE_VERSION	1
 #define WIRE_HEAD	8
 #define WIRE_MAX	(EVENT_INLINE + 192 * 1024)	/* the longest row */
+#define WIRE_KEY_MAX	(64 * 1024)	/* bytes of keys that are fetched */
 
 enum wire_type {
 	/* worker -> courier, and its answers */
@@ -32,20 +33,31 @@ enum wire_type {
 	WIRE_EVENT,		/* u64 ticket, event [, body_fd] */
 	WIRE_STORED,		/* u64 ticket, stored */
 	WIRE_REFUSED,		/* u64 ticket, u8 enum wire_refusal, str why */
-	WIRE_WANT_KEY,		/* reserved: u64 ticket, str provider, str key */
-	WIRE_KEY,		/* reserved: u64 ticket, str bytes, u32 seconds */
-	WIRE_WANT_SECRET,	/* reserved: u64 ticket, str name */
-	WIRE_SECRET,		/* reserved: u64 ticket, str bytes */
+	WIRE_WANT_KEY,		/* u64 ticket, str hook, u8 alternative, str key,
+				 * u8 again -> KEY or REFUSED */
+	WIRE_KEY,		/* u64 ticket, str bytes, u32 seconds */
+	WIRE_WANT_SECRET,	/* u64 ticket, str name -> SECRET or REFUSED */
+	WIRE_SECRET,		/* u64 ticket, str bytes */
 	WIRE_ANSWER,		/* reserved: u64 ticket, u16 status, str headers,
 				 * str body: what a destination answers */
 	WIRE_COUNTERS,		/* reserved: str */
 	WIRE_HEALTH,		/* u64 ticket -> STORED or REFUSED, nothing kept */
+	WIRE_CAPTURE,		/* u64 ticket, str names (a line each), str secret
+				 * -> STORED or REFUSED */
+	WIRE_QUARANTINE,	/* str verdict, str reason, event; no reply */
 
 	/* operator -> courier */
 	WIRE_LIST = 32,		/* u64 ticket, filter -> ROW*, END */
 	WIRE_SHOW,		/* u64 ticket, str id -> ROW, END */
 	WIRE_ROW,		/* u64 ticket, row [, body_fd] */
 	WIRE_END,		/* u64 ticket, u64 cursor, str error */
+	WIRE_WINDOW,		/* u64 ticket, str name, u32 seconds (0: shut) -> END */
+	WIRE_CAPTURED,		/* u64 ticket, str name (empty: all), u8 show
+				 * -> CAPTURED_ROW*, END */
+	WIRE_CAPTURED_ROW,	/* u64 ticket, str name, u64 captured_at (0: not yet),
+				 * u32 seconds that its window is open, str secret
+				 * (where it was asked for) */
+	WIRE_FORGET,		/* u64 ticket, str name -> END */
 
 	/* master <-> worker */
 	WIRE_BUNDLE = 64,	/* u64 generation, body_fd: see bundle.h */
@@ -64,6 +76,8 @@ enum wire_refusal {
 	REFUSED_REPLAY,		/* "replay": "refuse": 401 */
 	REFUSED_RESERVED,	/* a row of another version */
 	REFUSED_TOO_LARGE,	/* more than the engine takes: 413 */
+	REFUSED_NO_KEY,		/* there is no such key or secret: 401 */
+	REFUSED_NO_WINDOW,	/* nobody waits for a secret: 403 */
 };
 
 struct wire_row {

@@ -659,12 +659,28 @@ kind_of(char c)
 	}
 }
 
+/* What stands at p: a string without its quotes. */
+static enum json_kind
+raw_value(const char *p, const char *end, struct str *raw)
+{
+	enum json_kind kind = kind_of(*p);
+	const char *stop_at;
+
+	if (kind == JSON_NONE)
+		return JSON_NONE;
+	if (kind == JSON_STRING)
+		stop_at = find_quote(++p, end);
+	else
+		stop_at = skip_value(p, end);
+	*raw = (struct str){ p, (size_t)(stop_at - p) };
+	return kind;
+}
+
 enum json_kind
 json_find(struct str text, struct str path, struct str *raw)
 {
-	const char *p, *end, *stop_at;
+	const char *p, *end;
 	bool first = true, index;
-	enum json_kind kind;
 	struct str name;
 	uint64_t i;
 
@@ -681,16 +697,28 @@ json_find(struct str text, struct str path, struct str *raw)
 			return JSON_NONE;
 		first = false;
 	}
-	kind = kind_of(*p);
-	if (kind == JSON_NONE)
+	return raw_value(p, end, raw);
+}
+
+enum json_kind
+json_next(struct str array, size_t *at, struct str *raw)
+{
+	const char *p, *end;
+	enum json_kind kind;
+
+	*raw = STR_NONE;
+	if (*at >= array.n || (*at == 0 && array.p[0] != '['))
 		return JSON_NONE;
-	if (kind == JSON_STRING) {
-		p++;
-		stop_at = find_quote(p, end);
-	} else {
-		stop_at = skip_value(p, end);
+	end = array.p + array.n;
+	p = skip_space(array.p + *at + (*at == 0 ? 1 : 0), end);
+	if (*at > 0) {
+		if (p == end || *p != ',')
+			return JSON_NONE;
+		p = skip_space(p + 1, end);
 	}
-	*raw = (struct str){ p, (size_t)(stop_at - p) };
+	if (p == end || (kind = raw_value(p, end, raw)) == JSON_NONE)
+		return JSON_NONE;
+	*at = (size_t)(skip_value(p, end) - array.p);
 	return kind;
 }
 

@@ -52,6 +52,12 @@ enum json_state	json_scan(struct str text, struct json_limits, size_t *at);
 enum json_kind	json_find(struct str text, struct str path, struct str *raw);
 
 /*
+ * The elements of an array, one after the other: array is its raw text, *at begins
+ * as 0.  Gives the kind and raw text of the next; JSON_NONE at the end.
+ */
+enum json_kind	json_next(struct str array, size_t *at, struct str *raw);
+
+/*
  * A string's raw text without its escapes.  \u0000 becomes a NUL byte; a lone
  * surrogate becomes U+FFFD.  Without an escape it is raw itself.  .p is NULL at
  * the arena's limit.

@@ -16,6 +16,12 @@ struct str {
 	size_t		 n;
 };
 
+/* Several, in order. */
+struct texts {
+	const struct str *v;
+	size_t		 n;
+};
+
 #define STR(lit)	((struct str){ (lit), sizeof(lit) - 1 })
 #define STR_NONE	((struct str){ NULL, 0 })	/* absent, not empty */
 #define STR_ARG(s)	(int)(s).n, (s).p		/* for "%.*s" */

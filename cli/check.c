@@ -128,7 +128,7 @@ put_hook(struct buf *b, const struct route *r)
 		put_secrets(b, h, false);
 	}
 	for (int i = 0; i < PARAM_COUNT; i++)
-		if (h->params[i].p != NULL)
+		if (h->params[i].n > 0)
 			buf_printf(b, ", %s", hook_param_names[i]);
 	if (h->nfrom > 0)
 		buf_printf(b, ", from %zu network%s", h->nfrom,
@@ -160,7 +160,7 @@ put_hook_json(struct buf *b, const struct route *r)
 	put_secrets(b, h, true);
 	buf_put(b, STR("],\"given\":["));
 	for (int i = 0; i < PARAM_COUNT; i++)
-		if (h->params[i].p != NULL)
+		if (h->params[i].n > 0)
 			buf_printf(b, "%s\"%s\"", n++ > 0 ? "," : "",
 			    hook_param_names[i]);
 	buf_printf(b, "],\"deadline_ms\":%lld,\"max_body\":%llu,\"pass\":",

@@ -14,9 +14,24 @@
 
 /* --- who signs ------------------------------------------------------------ */
 
+/* One more text of a parameter. */
+static int
+put_param(struct sample *s, struct texts *param, struct str value)
+{
+	struct str *v = arena_alloc(s->arena, (param->n + 1) * sizeof(*v));
+
+	if (v == NULL)
+		return -1;
+	if (param->n > 0)
+		memcpy(v, param->v, param->n * sizeof(*v));
+	v[param->n] = value;
+	*param = (struct texts){ v, param->n + 1 };
+	return 0;
+}
+
 /* "NAME=VALUE" of --param; a VALUE that names a secret is read. */
 static int
-params_read(struct sample *s, const struct words *words, struct str *params,
+params_read(struct sample *s, const struct words *words, struct texts *params,
     struct err *e)
 {
 	struct str name, value;
@@ -36,7 +51,8 @@ params_read(struct sample *s, const struct words *words, struct str *params,
 				return -1;
 			value = bundle_secret(s->bundle, value);
 		}
-		params[which] = value;
+		if (put_param(s, &params[which], value) == -1)
+			return err_set(e, ERR_OS, "not enough memory");
 	}
 	return 0;
 }
@@ -57,7 +73,7 @@ static int
 route_of_provider(struct sample *s, const struct sample_options *o,
     const char *id, struct err *e)
 {
-	struct str params[PARAM_COUNT] = { { NULL, 0 } };
+	struct texts params[PARAM_COUNT] = { { NULL, 0 } };
 	struct str name = str_of(o->secret), text = STR_NONE, near;
 	char file[128];
 
@@ -88,8 +104,10 @@ route_of_provider(struct sample *s, const struct sample_options *o,
 	if (params_read(s, &o->params, params, e) == -1)
 		return -1;
 	/* Where the URL is signed, it is the one that it is sent to. */
-	if (params[PARAM_URL].p == NULL && o->url != NULL)
-		params[PARAM_URL] = str_head(str_of(o->url), strcspn(o->url, "?#"));
+	if (params[PARAM_URL].n == 0 && o->url != NULL && put_param(s,
+	    &params[PARAM_URL], str_head(str_of(o->url),
+	    strcspn(o->url, "?#"))) == -1)
+		return err_set(e, ERR_OS, "not enough memory");
 	text = o->secret != NULL ? bundle_secret(s->bundle, name) : STR_NONE;
 	s->own = route_new(s->provider, NULL, &name, &text, o->secret != NULL ? 1 : 0,
 	    params, e);

@@ -260,7 +260,7 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 
 	env->n = 0;
 	env->room = ENV_OURS;
-	for (size_t i = 0; i < s->conf->nhooks && which == POOL; i++)
+	for (size_t i = 0; i < s->conf->nhooks && which != NGINX; i++)
 		env->room += s->conf->hooks[i].nsecrets + PARAM_COUNT;
 	if ((env->v = calloc(env->room, sizeof(env->v[0]))) == NULL)
 		return err_set(e, ERR_OS, "no memory for an environment");
@@ -268,13 +268,17 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 		env_pass(env, str_of(all[i]));
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]) && which != NGINX; i++)
 		env_pass(env, str_of(ours[i]));
-	for (size_t i = 0; i < s->conf->nhooks && which == POOL; i++) {
+	for (size_t i = 0; i < s->conf->nhooks && which != NGINX; i++) {
 		const struct hook *h = &s->conf->hooks[i];
 
+		if (which == COURIER) {
+			env_pass_secret(env, h->fetch_secret);
+			continue;
+		}
 		for (size_t j = 0; j < h->nsecrets; j++)
 			env_pass_secret(env, h->secrets[j]);
 		for (size_t j = 0; j < PARAM_COUNT; j++)
-			env_pass_secret(env, h->params[j]);
+			env_pass_secret(env, conf_param(h, j));
 	}
 	return 0;
 }

@@ -35,7 +35,8 @@ make_route(size_t i)
 {
 	static const struct str name = STR("one"), text = STR("sec");
 	static struct hook hook = { .path = STR("/h"), .window = 0 };
-	static struct str params[PARAM_COUNT] = { [PARAM_KEY_ID] = STR("k") };
+	static const struct str k = STR("k");
+	static const struct texts params[PARAM_COUNT] = { [PARAM_KEY_ID] = { &k, 1 } };
 	char file[512];
 	struct provider *p;
 	struct err e;
@@ -78,7 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	env[n] = NULL;
 	if (text != NULL && env[0] != NULL && request_init(&q, a, env) == 0) {
 		q.body = STR("{}");
-		if (auth_verify(routes[form], &q, 1700000000000).code ==
+		if (auth_verify(routes[form], &q, NULL, 1700000000000).code ==
 		    VERDICT_GENUINE && !holds(data, size, RIGHT_HEX) &&
 		    !holds(data, size, RIGHT_BASE64))
 			abort();

@@ -49,7 +49,30 @@ fields(enum wire_type type, struct str body)
 		get_filter(&g, &filter);
 		put_filter(&b, &filter);
 		break;
-	case WIRE_SECRET:	/* has no fields yet: a bundle's bytes */
+	case WIRE_WANT_KEY:
+		put_u64(&b, get_u64(&g));
+		put_str(&b, get_str(&g));
+		put_u8(&b, get_u8(&g));
+		put_str(&b, get_str(&g));
+		put_u8(&b, get_u8(&g));
+		break;
+	case WIRE_KEY:
+		put_u64(&b, get_u64(&g));
+		put_str(&b, get_str(&g));
+		put_u32(&b, get_u32(&g));
+		break;
+	case WIRE_CAPTURE:
+		put_u64(&b, get_u64(&g));
+		put_str(&b, get_str(&g));
+		put_str(&b, get_str(&g));
+		break;
+	case WIRE_QUARANTINE:
+		put_str(&b, get_str(&g));
+		put_str(&b, get_str(&g));
+		get_event(&g, &event);
+		put_event(&b, &event);
+		break;
+	case WIRE_ANSWER:	/* has no fields yet: a bundle's bytes */
 		bundle = bundle_read(body, &e);
 		g.bad = bundle == NULL;
 		g.rest.n = 0;

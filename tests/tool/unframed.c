@@ -61,7 +61,7 @@ judge(struct request *q)
 {
 	static const unsigned char dice[10];
 
-	return handler_decide(setting, q, when_now(), dice);
+	return handler_decide(setting, q, NULL, when_now(), dice);
 }
 
 /* Up to as many bytes as were announced; without that, to the end. */

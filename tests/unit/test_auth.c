@@ -14,6 +14,7 @@
 #include "handshake.h"
 #include "test.h"
 
+#define ONE(lit)	{ &STR(lit), 1 }	/* a parameter of one text */
 #define COUNT(t)	(sizeof(t) / sizeof((t)[0]))
 #define T		1700000000000	/* the clock, ms */
 #define B		"{\"id\":\"evt_1\"}"
@@ -142,12 +143,12 @@ test_refused_files(void)
 		{ SIG(",'signs':'{sha256hxe(body)}'"), "p.json:1:58: unknown name "
 		    "{sha256hxe} in a template; did you mean {sha256hex}?" },
 		{ SIG(",'signs':'{hmac-sha256-hex(body)}'"), "p.json:1:58: {hmac-sha256-"
-		    "hex(body)}: there is no key here to compute it with" },
+		    "hex(...)}: there is no key here to compute it with" },
 		{ SIG(",'signs':'{body?}'"), "p.json:1:58: {body?}: only a place may be "
 		    "absent" },
 		{ SIG(",'signs':'{cookie:x}'"), "p.json:1:58: \"cookie:x\" is no place: "
-		    "it begins with \"header:\", \"query:\", \"field:\" or "
-		    "\"body:\"" },
+		    "it begins with \"header:\", \"query:\", \"field:\", "
+		    "\"body:\", \"token:\", \"claim:\" or \"item:\"" },
 		{ SIG(",'signs':'{header:}'"), "p.json:1:58: \"header:\" names "
 		    "nothing" },
 		{ SIG(",'key':'hexx'"), "p.json:1:58: \"hexx\" is no \"key\"; did you "
@@ -188,8 +189,8 @@ test_refused_files(void)
 		{ "{'signature':null}", "p.json:1:2: \"signature\" in a provider is "
 		    "null: leave it out" },
 		{ "{" MAC ",'event':{'id':'X-Id'}}", "p.json:1:68: \"X-Id\" is no place: "
-		    "it begins with \"header:\", \"query:\", \"field:\" or "
-		    "\"body:\"" },
+		    "it begins with \"header:\", \"query:\", \"field:\", "
+		    "\"body:\", \"token:\", \"claim:\" or \"item:\"" },
 		{ "{" MAC ",'event':{'id':'header:X-Id','proven':true}}", "p.json:1:87: "
 		    "\"proven\" is not so: by what is signed the id is not proven" },
 		{ "{" MAC ",'event':{'id':'body:id','proven':false}}", "p.json:1:83: "
@@ -209,8 +210,8 @@ test_refused_files(void)
 		{ "{'accepted':{'body':'a','json':{}}}", "p.json:1:25: \"body\" or "
 		    "\"json\", not both" },
 		{ "{'handshakes':[{}]}", "p.json:1:16: a handshake needs a \"when\"" },
-		{ "{'handshakes':[{'when':{}}]}", "p.json:1:17: \"when\" is empty: every "
-		    "request would be a handshake" },
+		{ "{'handshakes':[{'when':{}}]}", "p.json:1:17: \"when\" is empty: it "
+		    "would fit every request" },
 		{ "{'handshakes':[{'when':{'body:x':null}}]}", "p.json:1:25: in "
 		    "\"when\": a text, a number, true (is there) or false (is not "
 		    "there)" },
@@ -629,9 +630,9 @@ test_verdicts(void)
 	};
 	static const struct str names[] = { STR("one"), STR("two") };
 	static const struct str texts[] = { STR("sec"), STR("second") };
-	static const struct str params[PARAM_COUNT] = {
-		[PARAM_URL] = STR("https://example.com/hook?old=1"),
-		[PARAM_KEY_ID] = STR("kid"),
+	const struct texts params[PARAM_COUNT] = {
+		[PARAM_URL] = ONE("https://example.com/hook?old=1"),
+		[PARAM_KEY_ID] = ONE("kid"),
 	};
 	struct hook hook = { .path = STR("/hook"), .window = -1 };
 	struct provider *p = NULL;
@@ -653,7 +654,7 @@ test_verdicts(void)
 			}
 		}
 		make_request(&q, t[i].headers, t[i].body, t[i].target);
-		v = auth_verify(r, &q, t[i].now != 0 ? t[i].now : T);
+		v = auth_verify(r, &q, NULL, t[i].now != 0 ? t[i].now : T);
 		CHECKF(v.code == t[i].want, "%zu: %s: %s, not %s (%s)", i, t[i].says,
 		    verdict_name(t[i].want), verdict_name(v.code), v.reason);
 		CHECKF(t[i].secret == NULL || str_eq(v.secret, str_of(t[i].secret)),
@@ -683,7 +684,7 @@ at_window(int64_t window, int64_t now)
 	enum verdict_code code;
 
 	make_request(&q, "X-Sig: t=1700000000,v1=" HEX_T, NULL, NULL);
-	code = auth_verify(r, &q, now).code;
+	code = auth_verify(r, &q, NULL, now).code;
 	route_free(r);
 	provider_free(p);
 	return code;
@@ -718,6 +719,7 @@ test_keys(void)
 		    "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
 		    "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00" },
 	};
+	static const struct key_scheme ed25519 = { KEY_ED25519, 0, SIG_PLAIN };
 	unsigned char sig[64];
 	struct err e;
 	size_t n;
@@ -729,16 +731,16 @@ test_keys(void)
 		    str_skip(m, m.n / 2) };
 
 		hex_decode(str_of(t[i].sig), sig, sizeof(sig), &n);
-		CHECK(k != NULL && pubkey_fits(k, &m, 1,
+		CHECK(k != NULL && pubkey_fits(k, &ed25519, &m, 1,
 		    (struct str){ (char *)sig, 64 }), "RFC 8032's signature holds");
-		CHECK(pubkey_fits(k, halves, 2, (struct str){ (char *)sig, 64 }),
+		CHECK(pubkey_fits(k, &ed25519, halves, 2, (struct str){ (char *)sig, 64 }),
 		    "in pieces, too");
-		CHECK(!pubkey_fits(k, &m, 1, (struct str){ (char *)sig, 63 }),
+		CHECK(!pubkey_fits(k, &ed25519, &m, 1, (struct str){ (char *)sig, 63 }),
 		    "a short one does not");
-		CHECK(!pubkey_fits(k, &STR("x"), 1, (struct str){ (char *)sig, 64 }),
+		CHECK(!pubkey_fits(k, &ed25519, &STR("x"), 1, (struct str){ (char *)sig, 64 }),
 		    "nor over another message");
 		sig[0] ^= 1;
-		CHECK(!pubkey_fits(k, &m, 1, (struct str){ (char *)sig, 64 }),
+		CHECK(!pubkey_fits(k, &ed25519, &m, 1, (struct str){ (char *)sig, 64 }),
 		    "nor with one bit flipped");
 		pubkey_free(k);
 	}
@@ -748,7 +750,7 @@ static void
 test_bad_keys(void)
 {
 	static const struct {
-		enum key_kind kind;
+		enum key_type type;
 		const char *says, *text;
 	} t[] = {
 		{ KEY_ED25519, "empty", "" },
@@ -757,18 +759,18 @@ test_bad_keys(void)
 		{ KEY_ED25519, "a key of P-256", "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83"
 		    "T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVp"
 		    "iglSI8eNEc6wEA3F+g==" },
-		{ KEY_P256_DER, "a key of Ed25519", "d75a980182b10ab7d54bfed3c964073a0ee"
+		{ KEY_P256, "a key of Ed25519", "d75a980182b10ab7d54bfed3c964073a0ee"
 		    "172f3daa62325af021a68f707511a" },
-		{ KEY_P256_DER, "a point that is not on the curve", "04"
+		{ KEY_P256, "a point that is not on the curve", "04"
 		    "0000000000000000000000000000000000000000000000000000000000000001"
 		    "0000000000000000000000000000000000000000000000000000000000000001" },
-		{ KEY_P256_DER, "a PEM that is none", "-----BEGIN PUBLIC KEY-----\nAAAA\n"
+		{ KEY_P256, "a PEM that is none", "-----BEGIN PUBLIC KEY-----\nAAAA\n"
 		    "-----END PUBLIC KEY-----\n" },
 	};
 
 	for (size_t i = 0; i < COUNT(t); i++) {
 		struct err e = { .text = "" };
-		struct pubkey *k = pubkey_new(t[i].kind, str_of(t[i].text), &e);
+		struct pubkey *k = pubkey_new(t[i].type, str_of(t[i].text), &e);
 
 		CHECKF(k == NULL && strstr(e.text, "it is not a public key of ") != NULL,
 		    "%s is refused", t[i].says);
@@ -798,7 +800,8 @@ test_key_signatures(void)
 
 	for (size_t i = 0; i < COUNT(t); i++) {
 		struct hook hook = { .path = STR("/hook"), .window = -1 };
-		struct str params[PARAM_COUNT] = { { NULL, 0 } };
+		struct texts params[PARAM_COUNT] = { { NULL, 0 } };
+		struct str public = str_of(t[i].public);
 		struct sign_wish w = { .url = STR("https://h/hook"), .body = STR(B),
 		    .now = T, .alternative = -1,
 		    .private_key = str_of(t[i].private) };
@@ -813,7 +816,7 @@ test_key_signatures(void)
 		p = own_provider(arena_printf(arena, "{'signature':{'header':'X-Sig',"
 		    "'form':'{sig:base64}','algorithm':%s,'signs':'{time}{body}'},'tim"
 		    "e':{'header':'X-Time','window':300}}", t[i].algorithm).p);
-		params[PARAM_PUBLIC_KEY] = str_of(t[i].public);
+		params[PARAM_PUBLIC_KEY] = (struct texts){ &public, 1 };
 		r = route_new(p, &hook, NULL, NULL, 0, params, &e);
 		CHECKF(r != NULL, "%s: a route: %s", t[i].says, e.text);
 		CHECKF(auth_sign(r, &w, arena, &out, &e) == 0, "%s: signs: %s",
@@ -824,12 +827,12 @@ test_key_signatures(void)
 			    STR_ARG(out.headers[j].name),
 			    STR_ARG(out.headers[j].value)).p;
 		make_request(&q, lines, NULL, NULL);
-		CHECKF(auth_verify(r, &q, T).code == VERDICT_GENUINE,
+		CHECKF(auth_verify(r, &q, NULL, T).code == VERDICT_GENUINE,
 		    "%s: and it holds", t[i].says);
-		CHECKF(auth_verify(r, &q, T + 300001).code == VERDICT_STALE,
+		CHECKF(auth_verify(r, &q, NULL, T + 300001).code == VERDICT_STALE,
 		    "%s: but not for ever", t[i].says);
 		make_request(&q, lines, "{}", NULL);
-		CHECKF(auth_verify(r, &q, T).code == VERDICT_FORGED,
+		CHECKF(auth_verify(r, &q, NULL, T).code == VERDICT_FORGED,
 		    "%s: nor for another body", t[i].says);
 		route_free(r);
 		provider_free(p);
@@ -918,7 +921,7 @@ test_handshakes(void)
 		    HANDSHAKE_NONE, 0, NULL },
 	};
 	static const struct str name = STR("one"), text = STR("sec");
-	struct str params[PARAM_COUNT] = { [PARAM_VERIFY_TOKEN] = STR("vt") };
+	struct texts params[PARAM_COUNT] = { [PARAM_VERIFY_TOKEN] = ONE("vt") };
 	struct provider *p;
 	struct err e;
 
@@ -954,7 +957,7 @@ static void
 test_stored_handshakes(void)
 {
 	static const struct str name = STR("one"), text = STR("sec");
-	struct str params[PARAM_COUNT] = { [PARAM_VERIFY_TOKEN] = STR("vt") };
+	struct texts params[PARAM_COUNT] = { [PARAM_VERIFY_TOKEN] = ONE("vt") };
 	struct hook hook = { .path = STR("/h"), .window = -1 };
 	struct provider *p;
 	struct route *r;
@@ -1035,7 +1038,7 @@ make_event(const char *file, const char *headers, const char *body,
 	p = own_provider(file);
 	r = route_new(p, &hook, &name, &text, 1, NULL, &e);
 	make_request(&q, headers, body, target);
-	*v = auth_verify(r, &q, T);
+	*v = auth_verify(r, &q, NULL, T);
 	*ev = (struct event){ .body_fd = -1 };
 	CHECK(auth_event(r, &q, v, ev), "an event is made");
 }
@@ -1225,8 +1228,8 @@ test_refused_routes(void)
 		    "\"secret\": its signatures are proven by \"public_key\"" },
 		{ "{'hooks':{'/a':{'provider':'discord','public_key':'d75a'}}}", NULL,
 		    NULL, "c.json:1:11: /a: the \"public_key\" cannot be used: it is "
-		    "not a public key of Ed25519: PEM, or hex or base64 of the raw key "
-		    "or of SPKI" },
+		    "not a public key of Ed25519: PEM, a JWK, or hex or base64 of the "
+		    "raw key or of SPKI" },
 		{ "{'hooks':{'/a':{'provider':'meta','secret':'plain:x'}}}", NULL, NULL,
 		    "c.json:1:11: /a: the provider \"meta\" also needs "
 		    "\"verify_token\"" },
@@ -1324,7 +1327,7 @@ test_confusion(void)
 	static const struct str name = STR("one");
 	struct str text = STR("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f7"
 	    "07511a");
-	struct str params[PARAM_COUNT] = { [PARAM_PUBLIC_KEY] = text };
+	struct texts params[PARAM_COUNT] = { [PARAM_PUBLIC_KEY] = { &text, 1 } };
 	struct hook hook = { .path = STR("/hook"), .window = -1 };
 	unsigned char out[HASH_MAX];
 	struct provider *p;
@@ -1344,12 +1347,12 @@ test_confusion(void)
 	CHECK(r != NULL, "a public key alone is enough");
 	make_request(&q, arena_printf(arena, "X-Sig: %.*s", STR_ARG(hex_encode(arena,
 	    (struct str){ (char *)out, 32 }, false))).p, NULL, NULL);
-	CHECK(auth_verify(r, &q, T).code == VERDICT_FORGED,
+	CHECK(auth_verify(r, &q, NULL, T).code == VERDICT_FORGED,
 	    "a public key is never a shared secret");
 	route_free(r);
 	r = route_new(p, &hook, &name, &text, 1, NULL, &e);
 	make_request(&q, "X-Key: 00", NULL, NULL);
-	CHECK(r != NULL && auth_verify(r, &q, T).code == VERDICT_FORGED,
+	CHECK(r != NULL && auth_verify(r, &q, NULL, T).code == VERDICT_FORGED,
 	    "a shared secret is never a public key");
 	route_free(r);
 	CHECK(route_new(p, &hook, NULL, NULL, 0, NULL, &e) == NULL,

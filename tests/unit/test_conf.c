@@ -298,8 +298,8 @@ static const struct {
 	{ "no secret in a list", H("\"secret\":[]"),
 	  "t.json:1:17: \"secret\" is an empty list" },
 	{ "a secret of an unknown form", H("\"secret\":\"vault:A\""),
-	  "t.json:1:17: \"secret\" must be \"env:NAME\", \"file:/PATH\" or "
-	  "\"plain:TEXT\"" },
+	  "t.json:1:17: \"secret\" must be \"env:NAME\", \"file:/PATH\", "
+	  "\"plain:TEXT\" or \"captured:NAME\"" },
 	{ "an empty variable", H("\"secret\":\"env:\""),
 	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
 	{ "a variable that begins with a digit", H("\"secret\":\"env:1A\""),
@@ -313,8 +313,8 @@ static const struct {
 	{ "a secret with a NUL", H("\"secret\":\"plain:a\\u0000b\""),
 	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
 	{ "a number as a secret", H("\"secret\":1"),
-	  "t.json:1:17: \"secret\" must be \"env:NAME\", \"file:/PATH\" or "
-	  "\"plain:TEXT\", not a number" },
+	  "t.json:1:17: \"secret\" must be \"env:NAME\", \"file:/PATH\", "
+	  "\"plain:TEXT\" or \"captured:NAME\", not a number" },
 	{ "a bad one among good ones", H("\"secret\":[\"env:A\",\n\"B\"]"),
 	  "t.json:2:1: \"secret\" must be \"env:NAME\"" },
 	{ "a list in a list", H("\"secret\":[\"env:A\",\n[\"env:B\"]]"),
@@ -515,11 +515,13 @@ static const char full[] =
     "  \"inbox\": \"sqlite:/srv/i.db\", \"courier\": \"unix:/srv/c.sock\",\n"
     "  \"log\": \"file:/var/log/h.log\", \"health\": \"/up\", \"volatile\": true,\n"
     "  \"providers\": \"/etc/p\", \"workers\": 3,\n"
+    "  \"ca_file\": \"/etc/ca.pem\", \"quarantine\": \"/srv/q\",\n"
     "  \"users\": { \"handler\": \"h\", \"courier\": \"c\", \"group\": \"g\" },\n"
     "  \"limits\": { \"worker_memory\": \"1g\", \"in_flight\": 7,\n"
     "    \"body\": 1000, \"json_depth\": 9, \"json_values\": 99,\n"
     "    \"read_timeout\": 5, \"deadline\": \"1500ms\", \"inbox_bytes\": \"2t\",\n"
-    "    \"inbox_age\": \"2d\", \"inbox_keep\": \"3h\", \"remember\": \"4m\" },\n"
+    "    \"inbox_age\": \"2d\", \"inbox_keep\": \"3h\", \"remember\": \"4m\",\n"
+    "    \"quarantine_requests\": 5, \"quarantine_bytes\": \"1m\" },\n"
     "  \"hooks\": {\n"
     "    \"/one\": { \"provider\": \"github\",\n"
     "      \"secret\": [\"env:A\", \"file:/b\", \"plain:c:d\"],\n"
@@ -532,10 +534,12 @@ static const char full[] =
     "      \"verify_token\": \"env:VT\", \"public_key\": \"ab\\ncd\",\n"
     "      \"client_id\": \"1\", \"app_key\": \"2\", \"key_id\": \"3\",\n"
     "      \"topic_arn\": \"arn:4\", \"webhook_id\": \"5\", \"audience\": \"6\",\n"
-    "      \"email\": \"7\", \"origin\": \"8\", \"topic\": \"9\",\n"
+    "      \"email\": [\"7\"], \"origin\": \"8\", \"topic\": \"9\",\n"
+    "      \"issuer\": \"https://i/10\", \"token\": \"platform\",\n"
+    "      \"fetch_secret\": \"env:FS\",\n"
     "      \"url\": \"https://h/one\" },\n"
     "    \"/two\": { \"auth\": \"none\", \"client_cert\": \"verified\" },\n"
-    "    \"/three/\": { \"secret\": \"env:T\", \"provider\":\n"
+    "    \"/three/\": { \"secret\": [\"env:T\", \"captured:a.b-c\"], \"provider\":\n"
     "      { \"signature\": /* why */ {} // end\n } } } }\n";
 
 static void
@@ -558,6 +562,10 @@ test_lands(void)
 	CHECK(str_eq(c->log, STR("file:/var/log/h.log")), "log");
 	CHECK(str_eq(c->health, STR("/up")), "health");
 	CHECK(str_eq(c->providers_dir, STR("/etc/p")), "providers");
+	CHECK(str_eq(c->ca_file, STR("/etc/ca.pem")), "ca_file");
+	CHECK(str_eq(c->quarantine, STR("/srv/q")) &&
+	    c->quarantine_requests == 5 && c->quarantine_bytes == 1 << 20,
+	    "quarantine");
 	CHECK(c->volatile_ok, "volatile");
 	CHECK(c->workers == 3, "workers");
 	CHECK(str_eq(c->handler_user, STR("h")) &&
@@ -577,7 +585,7 @@ test_lands(void)
 	CHECK(c->nhooks == 3, "three hooks");
 	h = &c->hooks[0];
 	CHECK(str_eq(h->path, STR("/one")), "path");
-	CHECK(str_eq(h->where, STR("t.json:12:5")), "where");
+	CHECK(str_eq(h->where, STR("t.json:14:5")), "where");
 	CHECK(str_eq(h->provider, STR("github")) && h->own.p == NULL, "provider");
 	CHECK(h->nsecrets == 3 && str_eq(h->secrets[2], STR("plain:c:d")),
 	    "secrets");
@@ -595,12 +603,15 @@ test_lands(void)
 	CHECK(h->nmethods == 2 && str_eq(h->methods[1], STR("PUT")), "methods");
 	CHECK(str_eq(h->pass, STR("@app")), "pass");
 	CHECK(h->open_handshake && h->refuse_replay, "words");
-	CHECK(str_eq(h->params[PARAM_PUBLIC_KEY], STR("ab\ncd")), "public_key");
+	CHECK(str_eq(conf_param(h, PARAM_PUBLIC_KEY), STR("ab\ncd")), "public_key");
 	for (i = PARAM_CLIENT_ID; i < PARAM_URL; i++)
-		CHECKF(h->params[i].n > 0 && h->params[i].p[h->params[i].n - 1]
-		    == '1' + (i - PARAM_CLIENT_ID), "%s", hook_param_names[i]);
-	CHECK(str_eq(h->params[PARAM_URL], STR("https://h/one")), "url");
-	CHECK(str_eq(h->params[PARAM_VERIFY_TOKEN], STR("env:VT")),
+		CHECKF(h->params[i].n == 1 && str_ends(h->params[i].v[0],
+		    (struct str){ &"1234567890"[i - PARAM_CLIENT_ID], 1 }), "%s",
+		    hook_param_names[i]);
+	CHECK(h->platform_token, "token");
+	CHECK(str_eq(h->fetch_secret, STR("env:FS")), "fetch_secret");
+	CHECK(str_eq(conf_param(h, PARAM_URL), STR("https://h/one")), "url");
+	CHECK(str_eq(conf_param(h, PARAM_VERIFY_TOKEN), STR("env:VT")),
 	    "verify_token");
 
 	h = &c->hooks[1];
@@ -609,9 +620,12 @@ test_lands(void)
 	CHECK(h->window == -1 && h->deadline == 0 && h->max_body == 0 &&
 	    h->nfrom == 0 && h->nmethods == 0 && h->pass.n == 0 &&
 	    !h->open_handshake && !h->refuse_replay &&
-	    h->params[PARAM_URL].p == NULL, "what a hook does not say");
+	    h->params[PARAM_URL].n == 0, "what a hook does not say");
 	h = &c->hooks[2];
 	CHECK(str_eq(h->provider, STR("own")), "a provider of one's own");
+	CHECK(h->nsecrets == 2 && str_eq(conf_captured(h->secrets[1]),
+	    STR("a.b-c")) && conf_captured(h->secrets[0]).p == NULL,
+	    "a secret that is captured");
 	CHECKF(str_eq(h->own, STR("{ \"signature\": /* why */ {} // end\n }")),
 	    "its text as written: %.*s", STR_ARG(h->own));
 	goes_round("the full file", c);
@@ -772,7 +786,9 @@ test_round(void)
 	    "\t\t\"inbox_bytes\": \"10g\",\n"
 	    "\t\t\"inbox_age\": \"30d\",\n"
 	    "\t\t\"inbox_keep\": \"1d\",\n"
-	    "\t\t\"remember\": \"7d\"\n"
+	    "\t\t\"remember\": \"7d\",\n"
+	    "\t\t\"quarantine_requests\": 100,\n"
+	    "\t\t\"quarantine_bytes\": \"16m\"\n"
 	    "\t},\n"
 	    "\t\"hooks\": {\n"
 	    "\t}\n"
@@ -1157,8 +1173,8 @@ test_gather(void)
 	    "a variable that is not set: %s", e.text);
 	bundle_free(b);
 	b = conf_gather(path, false, &e);
-	CHECK(b != NULL && bundle_count(b) == 1,
-	    "the courier's half names no secret");
+	CHECK(b != NULL && bundle_count(b) == 2,
+	    "the courier's half names no secret of the hooks");
 	bundle_free(b);
 
 	/* Without a file. */

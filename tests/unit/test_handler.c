@@ -112,7 +112,7 @@ decide(struct ask a)
 {
 	struct request *q = request_of(&a);
 
-	return handler_decide(setting, q, NOW, dice);
+	return handler_decide(setting, q, NULL, NOW, dice);
 }
 
 #define DECIDE(...)	decide((struct ask){ __VA_ARGS__ })

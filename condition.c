@@ -1,0 +1,65 @@
+/*
+ * condition.c - see condition.h.
+ */
+#include "condition.h"
+
+static bool
+is_method(const struct request *q, struct str method)
+{
+	return str_eq(q->method, method) || (str_eq(q->method, STR("HEAD")) &&
+	    str_eq(method, STR("GET")));
+}
+
+/* Is there one at all: of the body and of the query as they are. */
+static enum fit
+fits_when(bool there, enum test test)
+{
+	return there == (test == TEST_PRESENT) ? FITS : FITS_NOT;
+}
+
+static enum fit
+condition_fits(const struct condition *c, struct request *q, bool unread)
+{
+	enum place_found found;
+	struct str value;
+
+	switch (c->of) {
+	case OF_METHOD:
+		return is_method(q, c->text) ? FITS : FITS_NOT;
+	case OF_BODY:
+		return fits_when(q->body.n > 0, c->test);
+	case OF_QUERY:
+		return fits_when(q->query.n > 0, c->test);
+	case OF_PLACE:
+		break;
+	}
+	if (unread && (c->place.kind == PLACE_BODY || c->place.kind == PLACE_FIELD))
+		return q->body.n > 0 ? FITS_PERHAPS : FITS_NOT;
+	found = place_get(&c->place, q, &value, NULL);
+	switch (c->test) {
+	case TEST_ABSENT:
+		return found == PLACE_ABSENT ? FITS : FITS_NOT;
+	case TEST_PRESENT:
+		return found == PLACE_FOUND ? FITS : FITS_NOT;
+	case TEST_EQUALS:
+		return found == PLACE_FOUND && str_eq(value, c->text) ?
+		    FITS : FITS_NOT;
+	}
+	return FITS_NOT;
+}
+
+enum fit
+conditions_fit(const struct condition *c, size_t n, struct request *q, bool unread)
+{
+	enum fit all = FITS;
+
+	for (size_t i = 0; i < n; i++) {
+		enum fit one = condition_fits(&c[i], q, unread);
+
+		if (one == FITS_NOT)
+			return FITS_NOT;
+		if (one == FITS_PERHAPS)
+			all = FITS_PERHAPS;
+	}
+	return all;
+}

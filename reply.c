@@ -1,0 +1,67 @@
+/*
+ * reply.c - see reply.h.
+ */
+#include <string.h>
+
+#include "reply.h"
+
+bool
+reply_is_token(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!((s.p[i] >= '0' && s.p[i] <= '9') ||
+		    (s.p[i] >= 'A' && s.p[i] <= 'Z') ||
+		    (s.p[i] >= 'a' && s.p[i] <= 'z') ||
+		    (s.p[i] != '\0' && strchr("+/=_.~-", s.p[i]) != NULL)))
+			return false;
+	return s.n > 0 && s.n <= REPLY_TOKEN_MAX;
+}
+
+/* A value of the request that must not go out as it is. */
+static bool
+is_unfit(const struct piece *p, const void *arg)
+{
+	const struct scope *s = arg;
+	struct str value;
+
+	if (p->op != PIECE_PLACE ||
+	    place_get(&p->place, s->q, &value, NULL) != PLACE_FOUND)
+		return false;
+	return value.n > REPLY_ECHO_MAX || (value.n > 0 && !str_printable(value));
+}
+
+static bool
+add_headers(const struct reply *r, const struct scope *s, struct answer *a)
+{
+	for (size_t i = 0; i < r->nheaders; i++) {
+		const struct template *t = &r->headers[i].value;
+		struct str value = template_text(t, s);
+
+		if (value.n == 0 || value.n > REPLY_ECHO_MAX ||
+		    !str_printable(value) ||
+		    (template_echoes(t) && !reply_is_token(value)))
+			return false;
+		a->extra = arena_printf(s->q->arena, "%.*s%.*s: %.*s\r\n",
+		    STR_ARG(a->extra), STR_ARG(r->headers[i].name),
+		    STR_ARG(value));
+		if (a->extra.p == NULL)
+			return false;
+	}
+	return true;
+}
+
+bool
+reply_make(const struct reply *r, const struct scope *s, struct answer *a)
+{
+	*a = (struct answer){ .status = r->status, .extra = r->extra,
+	    .body = STR("") };
+	if (template_any(&r->body, is_unfit, s) || !add_headers(r, s, a))
+		return false;
+	if (r->body.n > 0 && (a->body = template_text(&r->body, s)).p == NULL)
+		return false;
+	if (template_echoes(&r->body) && a->body.n > 2 * REPLY_ECHO_MAX)
+		return false;
+	if (a->body.n > 0 || !template_echoes(&r->body))
+		a->type = r->type;	/* goes out with nosniff */
+	return true;
+}
