@@ -41,7 +41,8 @@ PROVIDERS = provider_find provider_texts
 ROAD	= frame handler link pool fcgi_main
 COURIER	= courier/main courier/door courier/batch courier/bodies \
 	  courier/inbox courier/gather courier/retention \
-	  courier/checkpoint courier/reader
+	  courier/checkpoint courier/reader courier/keys \
+	  courier/captured courier/quarantine courier/errands
 # Requests made, not judged: in the tool and the tests, never in the handler.
 SAMPLE	= auth_sign provider_examples provider_trial
 CLI	= cli/main cli/serve cli/rundir cli/probe cli/webserver cli/check \

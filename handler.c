@@ -513,7 +513,7 @@ follow_inbox(struct handler *h)
 	const struct conf *c = h->setting->conf;
 
 	if (h->link == NULL && (c->inbox_kind == INBOX_SQLITE ||
-	    routes_ask(h->setting->routes)))
+	    c->quarantine.n > 0 || routes_ask(h->setting->routes)))
 		h->link = link_new(c->courier, c->courier_user);
 }
 

@@ -860,6 +860,9 @@ read_conf(struct serve *s, struct err *e)
 	bundle_free(bundle);
 	if (routes == NULL)
 		return -1;
+	/* It also fetches keys, where there is no inbox. */
+	s->parts[COURIER].wanted = s->conf->inbox_kind == INBOX_SQLITE ||
+	    routes_ask(routes) || s->conf->quarantine.n > 0;
 	routes_free(routes);
 	return 0;
 }
@@ -909,7 +912,6 @@ find_programs(struct serve *s, struct err *e)
 	s->parts[COURIER].name = "hooklatch-courier";
 	s->parts[POOL].name = "hooklatch.fcgi";
 	s->parts[NGINX].name = "nginx";
-	s->parts[COURIER].wanted = s->conf->inbox_kind == INBOX_SQLITE;
 	s->parts[POOL].wanted = true;
 	s->parts[NGINX].wanted = !s->o.no_nginx;
 	for (int i = 0; i < PARTS; i++) {

@@ -19,7 +19,7 @@
 #define STOP_FLUSH_MS	1000
 #define STOP_SECONDS	7	/* an orderly stop takes no longer: see main.c */
 
-/* One connection; lives until it is closed and its last put is answered. */
+/* One connection; lives until it is closed and all it waits for is answered. */
 struct conn {
 	struct conn	*next;
 	struct wire	*wire;		/* NULL: closed, or a reader has it */
@@ -27,7 +27,7 @@ struct conn {
 	enum wire_role	 role;		/* 0: it has not said HELLO */
 	pid_t		 pid;
 	int64_t		 since;
-	unsigned	 puts;		/* not answered yet */
+	unsigned	 owed;		/* what is not answered yet */
 	bool		 writing;	/* we wait until it reads */
 	bool		 touched;	/* answers wait to be sent */
 };
@@ -67,7 +67,7 @@ conns_reap(struct loop *l)
 	struct conn **at = &l->conns, *c;
 
 	while ((c = *at) != NULL) {
-		if (c->wire != NULL || c->puts > 0) {
+		if (c->wire != NULL || c->owed > 0) {
 			at = &c->next;
 			continue;
 		}
@@ -157,8 +157,18 @@ put_free(struct loop *l, struct put *p)
 	}
 	if (p->event.body_fd != -1)
 		close(p->event.body_fd);
-	p->conn->puts--;
+	p->conn->owed--;
 	free(p);
+}
+
+/* Could an event be taken now?  Never where there is no inbox. */
+static enum wire_refusal
+health(struct loop *l, uint64_t size, const char **why)
+{
+	if (l->door->batch != NULL)
+		return batch_health(l->door->batch, size, why);
+	*why = "there is no inbox";
+	return REFUSED_BUSY;
 }
 
 static int
@@ -177,7 +187,7 @@ take_hello(struct loop *l, struct conn *c, struct get *g, struct err *e)
 	c->role = role;
 	wire_door(c->wire, role == ROLE_WORKER ? DOOR_WORKER : DOOR_OPERATOR);
 	buf_reset(&l->out);
-	put_u8(&l->out, batch_health(l->door->batch, 0, &why) == 0);
+	put_u8(&l->out, health(l, 0, &why) == 0);
 	put_str(&l->out, str_of(why));
 	conn_say(l, c, WIRE_WELCOME);
 	conn_flush(l, c);
@@ -208,7 +218,7 @@ take_long(struct loop *l, struct put *p, enum wire_refusal *r, const char **why,
 	    || os_memfd_sealed(p->event.body_fd, &size, e) == -1
 	    || size != p->event.size)
 		return out_of_order(e, "an event without its body");
-	*r = batch_health(l->door->batch, size, why);
+	*r = health(l, size, why);
 	if (*r == 0 && l->nlongs >= DOOR_LONG_MOST) {
 		*r = REFUSED_BUSY;
 		*why = "too many long bodies are under way";
@@ -237,7 +247,7 @@ take_event(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 	memcpy(p->text, m->body.p, m->body.n);
 	p->conn = c;
 	p->arrived = when_steady();
-	c->puts++;
+	c->owed++;
 
 	g = GET(((struct str){ p->text, p->n }));
 	p->ticket = get_u64(&g);
@@ -263,14 +273,59 @@ take_event(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 		bodies_give(l->door->bodies, p);
 		return 0;
 	}
-	if (batch_give(l->door->batch, p))
-		return 0;
-	r = REFUSED_BUSY;
+	if ((r = health(l, 0, &why)) == 0 || l->door->batch != NULL) {
+		if (batch_give(l->door->batch, p))
+			return 0;
+		r = REFUSED_BUSY;
+		why = "too much waits to be committed";
+	}
 out:
 	if (result == 0)
 		say_refused(l, c, p->ticket, r, why);
 	put_free(l, p);
 	return result;
+}
+
+static int
+take_want_key(struct loop *l, struct conn *c, struct get *g, struct err *e)
+{
+	uint64_t ticket = get_u64(g);
+	struct str hook = get_str(g), key;
+	unsigned alternative = get_u8(g);
+	struct key_ask *a;
+	bool again;
+
+	key = get_str(g);
+	again = get_u8(g) != 0;
+	if (!get_done(g))
+		return out_of_order(e, "a question for a key that is none");
+	if ((a = key_ask_new(c, ticket, hook, alternative, key, again)) == NULL)
+		return err_set(e, ERR_OS, "no memory");
+	c->owed++;
+	if (keys_give(l->door->keys, a))
+		return 0;
+	c->owed--;
+	key_ask_free(a);
+	say_refused(l, c, ticket, REFUSED_BUSY, "too many keys are asked for");
+	return 0;
+}
+
+static int
+take_errand(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
+{
+	struct errand *one = errand_new(c, m->type, m->body);
+	struct get g = GET(m->body);
+
+	if (one == NULL)
+		return err_set(e, ERR_OS, "no memory");
+	c->owed++;
+	if (errands_give(l->door->errands, one))
+		return 0;
+	c->owed--;
+	errand_free(one);
+	if (m->type != WIRE_QUARANTINE)
+		say_refused(l, c, get_u64(&g), REFUSED_BUSY, "too much waits");
+	return 0;
 }
 
 static int
@@ -294,13 +349,17 @@ take(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 		ticket = get_u64(&g);
 		if (!get_done(&g))
 			return out_of_order(e, "a question that is none");
-		if ((r = batch_health(l->door->batch, 0, &why)) != 0)
+		if ((r = health(l, 0, &why)) != 0)
 			say_refused(l, c, ticket, r, why);
 		else
 			say_stored(l, c, ticket, &nothing);
 		return 0;
 	case WIRE_WANT_KEY:
+		return take_want_key(l, c, &g, e);
 	case WIRE_WANT_SECRET:
+	case WIRE_CAPTURE:
+	case WIRE_QUARANTINE:
+		return take_errand(l, c, m, e);
 	case WIRE_ANSWER:
 		ticket = get_u64(&g);
 		say_refused(l, c, ticket, REFUSED_RESERVED, "not in this version");
@@ -400,11 +459,69 @@ arrivals(struct loop *l)
 /* --- outcomes ----------------------------------------------------------------------- */
 
 static void
+keys_outcomes(struct loop *l)
+{
+	struct key_ask *a;
+
+	while ((a = keys_take(l->door->keys)) != NULL) {
+		if (a->refusal != 0) {
+			say_refused(l, a->conn, a->ticket, a->refusal, a->why);
+		} else {
+			buf_reset(&l->out);
+			put_u64(&l->out, a->ticket);
+			put_str(&l->out, buf_str(&a->bytes));
+			put_u32(&l->out, a->seconds);
+			conn_say(l, a->conn, WIRE_KEY);
+		}
+		a->conn->owed--;
+		key_ask_free(a);
+	}
+}
+
+static void
+errand_done(struct loop *l, struct errand *one)
+{
+	static const struct stored nothing;
+	struct err e = { .code = ERR_NONE };
+
+	if (one->broken) {
+		out_of_order(&e, "an errand that is none");
+		conn_close(l, one->conn, &e);
+	} else if (one->type == WIRE_QUARANTINE) {
+		;
+	} else if (one->refusal != 0) {
+		say_refused(l, one->conn, one->ticket, one->refusal, one->why);
+	} else if (one->type == WIRE_CAPTURE) {
+		say_stored(l, one->conn, one->ticket, &nothing);
+	} else {
+		buf_reset(&l->out);
+		put_u64(&l->out, one->ticket);
+		put_str(&l->out, buf_str(&one->bytes));
+		conn_say(l, one->conn, WIRE_SECRET);
+		explicit_bzero(l->out.p, l->out.n);
+	}
+}
+
+static void
+errands_outcomes(struct loop *l)
+{
+	struct errand *one;
+
+	while ((one = errands_take(l->door->errands)) != NULL) {
+		errand_done(l, one);
+		one->conn->owed--;
+		errand_free(one);
+	}
+}
+
+static void
 outcomes(struct loop *l)
 {
 	struct puts some;
 	struct put *p;
 
+	if (l->door->batch == NULL)
+		return;
 	batch_take(l->door->batch, &some);
 	while ((p = puts_pop(&some)) != NULL) {
 		if (p->refusal == 0)
@@ -430,10 +547,13 @@ flush_touched(struct loop *l)
 static void
 counters(struct loop *l)
 {
-	struct batch_counters c = batch_counters(l->door->batch);
+	struct batch_counters c;
 	struct line line;
 
 	l->counters_at = when_steady() + COUNTERS_MS;
+	if (l->door->batch == NULL)
+		return;
+	c = batch_counters(l->door->batch);
 	if (memcmp(&c, &l->said, sizeof(c)) == 0)
 		return;
 	l->said = c;
@@ -505,9 +625,13 @@ finish(struct loop *l)
 	struct conn *c;
 
 	alarm(STOP_SECONDS);
-	bodies_stop(l->door->bodies);
-	batch_stop(l->door->batch);
+	if (l->door->batch != NULL) {
+		bodies_stop(l->door->bodies);
+		batch_stop(l->door->batch);
+	}
 	outcomes(l);
+	keys_outcomes(l);
+	errands_outcomes(l);
 	readers_stop(l->door->readers);
 	flush_touched(l);
 	for (c = l->conns; c != NULL; c = c->next) {
@@ -535,6 +659,10 @@ dispatch(struct loop *l, void *what, unsigned events)
 		signalled(l);
 	} else if (what == &l->door->batch) {
 		outcomes(l);
+	} else if (what == &l->door->keys) {
+		keys_outcomes(l);
+	} else if (what == &l->door->errands) {
+		errands_outcomes(l);
 	} else {
 		c = what;
 		if (c->wire != NULL && (events & ~(unsigned)EPOLLOUT))
@@ -548,7 +676,7 @@ int
 door_run(struct door *d, struct err *e)
 {
 	struct loop l = { .door = d, .epoll = -1, .signals = -1,
-	    .out = BUF(4096) };
+	    .out = BUF(WIRE_KEY_MAX + 4096) };
 	struct epoll_event evs[64];
 	sigset_t set;
 	int i, n, result = -1;
@@ -566,7 +694,10 @@ door_run(struct door *d, struct err *e)
 	if (watch(&l, d->listener, &d->listener, e) == -1
 	    || watch(&l, d->lifeline, &d->lifeline, e) == -1
 	    || watch(&l, l.signals, &l.signals, e) == -1
-	    || watch(&l, batch_fd(d->batch), &d->batch, e) == -1)
+	    || (d->batch != NULL
+	    && watch(&l, batch_fd(d->batch), &d->batch, e) == -1)
+	    || watch(&l, keys_fd(d->keys), &d->keys, e) == -1
+	    || watch(&l, errands_fd(d->errands), &d->errands, e) == -1)
 		goto out;
 	l.counters_at = when_steady() + COUNTERS_MS;
 

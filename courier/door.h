@@ -18,6 +18,8 @@
 
 #include "batch.h"
 #include "bodies.h"
+#include "errands.h"
+#include "keys.h"
 #include "reader.h"
 
 #define DOOR_MOST	256		/* connections */
@@ -28,9 +30,11 @@ struct door {
 	int		 listener;
 	int		 lifeline;	/* a pipe's end, or -1 */
 	uid_t		 handler_uid;	/* (uid_t)-1: there is no such user */
-	struct batch	*batch;
+	struct batch	*batch;		/* NULL, as bodies: there is no inbox */
 	struct bodies	*bodies;
 	struct readers	*readers;
+	struct keys	*keys;
+	struct errands	*errands;
 	struct log	*log;
 	void		(*reload)(void *);	/* on SIGHUP */
 	void		*arg;

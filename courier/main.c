@@ -35,13 +35,16 @@ struct options {
 struct courier {
 	struct options	 options;
 	struct conf	*conf;
-	char		*path;		/* of the inbox */
+	struct bundle	*bundle;
+	char		*path;		/* of the inbox; NULL: there is none */
 	char		*socket;
 	bool		 root;
 	uid_t		 uid, handler_uid;
 	gid_t		 handler_gid;
 	struct log	 log;
 	struct inbox	*inbox;
+	struct captured	*captured;
+	struct quarantine *quarantine;
 	struct door	 door;
 };
 
@@ -126,20 +129,23 @@ options_read(struct options *o, int argc, char **argv, struct err *e)
 
 /* --- the configuration ---------------------------------------------------------------- */
 
+/* *bundle: its half, with what keys are fetched by. */
 static struct conf *
-conf_open(const char *path, struct buf *warn, struct err *e)
+conf_open(const char *path, struct buf *warn, struct bundle **bundle, struct err *e)
 {
 	struct conf_place here = conf_here();
-	struct bundle *b = conf_gather(path, false, e);
 	struct conf *c = NULL;
 
-	if (b != NULL)
-		c = conf_read(bundle_get(b, STR("conf")),
+	if ((*bundle = conf_gather(path, false, e)) != NULL)
+		c = conf_read(bundle_get(*bundle, STR("conf")),
 		    path == NULL ? "environment" : path, e);
-	bundle_free(b);
 	if (c != NULL && conf_settle(c, &here, warn, e) == -1) {
 		conf_free(c);
-		return NULL;
+		c = NULL;
+	}
+	if (c == NULL) {
+		bundle_free(*bundle);
+		*bundle = NULL;
 	}
 	return c;
 }
@@ -169,7 +175,7 @@ configure(struct courier *c, struct err *e)
 	struct str rest, line;
 	char *log;
 
-	if ((c->conf = conf_open(c->options.conf, &warn, e)) == NULL) {
+	if ((c->conf = conf_open(c->options.conf, &warn, &c->bundle, e)) == NULL) {
 		buf_free(&warn);
 		return -1;
 	}
@@ -183,24 +189,21 @@ configure(struct courier *c, struct err *e)
 			log_say(&c->log, LOG_WARN_, "%.*s", STR_ARG(line));
 	}
 	buf_free(&warn);
-	if (c->conf->inbox_kind != INBOX_SQLITE)
-		return err_set(e, ERR_CONF, "%.*s: the inbox is \"%.*s\": there is "
-		    "nothing for a courier to do", STR_ARG(c->conf->name),
-		    STR_ARG(c->conf->inbox));
-	c->path = strndup(c->conf->inbox_path.p, c->conf->inbox_path.n);
-	c->socket = strndup(c->conf->courier.p, c->conf->courier.n);
-	if (c->path == NULL || c->socket == NULL)
+	if (c->conf->inbox_kind == INBOX_SQLITE && (c->path = strndup(
+	    c->conf->inbox_path.p, c->conf->inbox_path.n)) == NULL)
 		return err_set(e, ERR_OS, "no memory");
-	return 0;
+	c->socket = strndup(c->conf->courier.p, c->conf->courier.n);
+	return c->socket != NULL ? 0 : err_set(e, ERR_OS, "no memory");
 }
 
-/* SIGHUP: the limits.  A bad file changes nothing. */
+/* SIGHUP: the limits, and whose keys are fetched.  A bad file changes nothing. */
 static void
 reload(void *arg)
 {
 	struct courier *c = arg;
+	struct bundle *bundle;
 	struct err e;
-	struct conf *now = conf_open(c->options.conf, NULL, &e);
+	struct conf *now = conf_open(c->options.conf, NULL, &bundle, &e);
 	struct inbox_limits l;
 
 	if (now == NULL) {
@@ -209,8 +212,9 @@ reload(void *arg)
 		return;
 	}
 	l = limits_of(now);
-	batch_limit(c->door.batch, &l, patience_of(now));
-	conf_free(now);
+	if (c->door.batch != NULL)
+		batch_limit(c->door.batch, &l, patience_of(now));
+	keys_reload(c->door.keys, now, bundle);
 	log_say(&c->log, LOG_INFO_, "reloaded the limits");
 }
 
@@ -282,7 +286,7 @@ out:
 static int
 places_make(struct courier *c, struct err *e)
 {
-	if (directory_make(c, c->path, e) == -1
+	if ((c->path != NULL && directory_make(c, c->path, e) == -1)
 	    || directory_make(c, c->socket, e) == -1)
 		return -1;
 	c->door.listener = os_listen_unix(c->socket, 0660, c->handler_gid, BACKLOG,
@@ -308,9 +312,12 @@ privileges_drop(struct courier *c, struct err *e)
 static int
 claim(struct courier *c, struct err *e)
 {
-	const char *files = inbox_files(c->inbox);
+	const char *files;
 	int fd, i;
 
+	if (c->inbox == NULL)
+		return 0;
+	files = inbox_files(c->inbox);
 	if (mkdir(files, 0700) == -1 && errno != EEXIST)
 		return err_set(e, ERR_IO, "%s: %s", files, strerror(errno));
 	if ((fd = open(files, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
@@ -364,18 +371,41 @@ descriptors_raise(void)
 
 /* --- the two lives ---------------------------------------------------------------------- */
 
+/* The inbox, and what is kept beside it. */
 static int
-serve(struct courier *c, struct err *e)
+inbox_begin_serving(struct courier *c, struct err *e)
 {
 	struct door *d = &c->door;
-	int result;
 
+	if (c->inbox == NULL)
+		return 0;
 	if ((d->batch = batch_start(c->inbox, &c->log, patience_of(c->conf), e))
 	    == NULL)
 		return -1;
 	d->bodies = bodies_start(c->inbox, &c->log, batch_written, d->batch, e);
-	d->readers = readers_new(c->inbox, &c->log);
-	if (d->bodies == NULL || d->readers == NULL)
+	return d->bodies == NULL ? -1 : 0;
+}
+
+static int
+serve(struct courier *c, struct err *e)
+{
+	const struct conf *conf = c->conf;
+	struct door *d = &c->door;
+	int result;
+
+	if (inbox_begin_serving(c, e) == -1)
+		return -1;
+	if (conf->quarantine.n > 0 && (c->quarantine = quarantine_new(
+	    conf->quarantine, conf->quarantine_requests, conf->quarantine_bytes,
+	    &c->log, e)) == NULL)
+		return -1;
+	d->readers = readers_new(c->inbox, c->captured, &c->log);
+	d->errands = errands_start(c->captured, c->quarantine, &c->log, e);
+	/* What it reads of the configuration is its own from here on. */
+	d->keys = keys_start(c->conf, c->bundle, &c->log, e);
+	c->conf = NULL;
+	c->bundle = NULL;
+	if (d->readers == NULL || d->errands == NULL || d->keys == NULL)
 		return -1;
 	d->lifeline = c->options.lifeline;
 	d->handler_uid = c->handler_uid;
@@ -383,12 +413,16 @@ serve(struct courier *c, struct err *e)
 	d->reload = reload;
 	d->arg = c;
 
-	log_say(&c->log, LOG_INFO_, "started: inbox %s, socket %s", c->path,
-	    c->socket);
+	log_say(&c->log, LOG_INFO_, "started: inbox %s, socket %s",
+	    c->path == NULL ? "none" : c->path, c->socket);
 	os_notify("READY=1");
 	result = door_run(d, e);
 	unlink(c->socket);
-	batch_free(d->batch);
+	errands_stop(d->errands);
+	keys_stop(d->keys);
+	if (d->batch != NULL)
+		batch_free(d->batch);
+	quarantine_free(c->quarantine);
 	log_say(&c->log, LOG_INFO_, "stopped");
 	return result;
 }
@@ -398,12 +432,12 @@ read_only(struct courier *c, struct err *e)
 {
 	struct wire *w;
 
-	if (inbox_open_reader(c->inbox, e) != INBOX_OK)
+	if (c->inbox != NULL && inbox_open_reader(c->inbox, e) != INBOX_OK)
 		return -1;
 	if ((w = wire_new(c->options.operator_fd, DOOR_OPERATOR, 4 * 1024 * 1024))
 	    == NULL)
 		return err_set(e, ERR_OS, "no memory");
-	reader_serve(c->inbox, w, &c->log);
+	reader_serve(c->inbox, c->captured, w, &c->log, true);
 	wire_free(w);
 	return 0;
 }
@@ -433,7 +467,8 @@ main(int argc, char **argv)
 	    || configure(&c, &e) == -1)
 		return die(&c, &e);
 	limits = limits_of(c.conf);
-	if ((c.inbox = inbox_new(c.path, &limits, &c.log)) == NULL)
+	if (c.path != NULL && ((c.inbox = inbox_new(c.path, &limits, &c.log)) ==
+	    NULL || (c.captured = captured_new(c.path, &e)) == NULL))
 		return ERR_OS;
 
 	signals_block();
@@ -450,7 +485,7 @@ main(int argc, char **argv)
 	    || serve(&c, &e) == -1)			/* until told to stop */
 		return die(&c, &e);
 	inbox_free(c.inbox);
-	conf_free(c.conf);
+	captured_free(c.captured);
 	free(c.path);
 	free(c.socket);
 	return 0;

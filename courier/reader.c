@@ -30,8 +30,10 @@ static const char show[] =
     "SELECT " INBOX_COLUMNS ", body FROM events WHERE id = ?1";
 
 struct reader {
-	struct inbox		*inbox;
+	struct inbox		*inbox;		/* NULL, as side: there is none */
 	struct inbox_side	*side;
+	struct captured		*captured;	/* likewise */
+	bool			 alone;
 	struct wire		*wire;
 	struct log		*log;
 	struct buf		 out;
@@ -315,6 +317,95 @@ show_one(struct reader *r, struct get *g)
 	    "missing");
 }
 
+/* --- secrets that handshakes bring -------------------------------------------------- */
+
+#define ROWS_MOST	256
+
+static int
+window(struct reader *r, struct get *g)
+{
+	struct str name;
+	struct err e = { .text = "" };
+	uint32_t seconds;
+
+	r->ticket = get_u64(g);
+	name = get_str(g);
+	seconds = get_u32(g);
+	if (!get_done(g))
+		return -1;
+	if (r->captured == NULL)
+		err_set(&e, ERR_CONF, "without an inbox there is no place for it");
+	else if (r->alone)
+		err_set(&e, ERR_AWAY, "the courier does not run");
+	else if (captured_window(r->captured, name, seconds, &e) == 0 && seconds > 0)
+		log_say(r->log, LOG_INFO_, "a window is open for the secret "
+		    "\"%.*s\", for %u s", STR_ARG(str_head(name, 64)), seconds);
+	return say_end(r, 0, e.text);
+}
+
+static int
+say_captured(struct reader *r, const struct captured_row *row, bool whole)
+{
+	struct buf secret = BUF(CAPTURED_SECRET_MAX);
+	int rc;
+
+	if (whole)
+		captured_get(r->captured, str_of(row->name), &secret);
+	buf_reset(&r->out);
+	put_u64(&r->out, r->ticket);
+	put_str(&r->out, str_of(row->name));
+	put_u64(&r->out, (uint64_t)row->at);
+	put_u32(&r->out, row->seconds);
+	put_str(&r->out, buf_str(&secret));
+	rc = say(r, WIRE_CAPTURED_ROW, -1) == -1 ? -1 : send_all(r);
+	explicit_bzero(r->out.p, r->out.n);
+	if (secret.n > 0)
+		explicit_bzero(secret.p, secret.n);
+	buf_free(&secret);
+	return rc;
+}
+
+static int
+list_captured(struct reader *r, struct get *g)
+{
+	struct captured_row rows[ROWS_MOST];
+	struct str name;
+	size_t n = 0;
+	bool whole;
+
+	r->ticket = get_u64(g);
+	name = get_str(g);
+	whole = get_u8(g) != 0;
+	if (!get_done(g))
+		return -1;
+	if (r->captured != NULL)
+		n = captured_list(r->captured, rows, ROWS_MOST);
+	for (size_t i = 0; i < n; i++)
+		if ((name.n == 0 || str_eq(name, str_of(rows[i].name))) &&
+		    say_captured(r, &rows[i], whole) == -1)
+			return -1;
+	return say_end(r, 0, r->captured == NULL ?
+	    "without an inbox there are no secrets that were captured" : "");
+}
+
+static int
+forget(struct reader *r, struct get *g)
+{
+	struct err e = { .text = "" };
+	struct str name;
+
+	r->ticket = get_u64(g);
+	name = get_str(g);
+	if (!get_done(g))
+		return -1;
+	if (r->captured == NULL)
+		err_set(&e, ERR_NOINPUT, "there is no secret that was captured");
+	else if (captured_forget(r->captured, name, &e) == 0)
+		log_say(r->log, LOG_INFO_, "the secret \"%.*s\" is forgotten",
+		    STR_ARG(str_head(name, 64)));
+	return say_end(r, 0, e.text);
+}
+
 /* --- a connection ---------------------------------------------------------------- */
 
 static int
@@ -322,7 +413,17 @@ answer(struct reader *r, const struct wire_msg *m)
 {
 	struct get g = GET(m->body);
 
+	if (r->side == NULL && (m->type == WIRE_LIST || m->type == WIRE_SHOW)) {
+		r->ticket = get_u64(&g);
+		return say_end(r, 0, "there is no inbox");
+	}
 	switch (m->type) {
+	case WIRE_WINDOW:
+		return window(r, &g);
+	case WIRE_CAPTURED:
+		return list_captured(r, &g);
+	case WIRE_FORGET:
+		return forget(r, &g);
 	case WIRE_LIST:
 		return list(r, &g);
 	case WIRE_SHOW:
@@ -344,16 +445,17 @@ answer(struct reader *r, const struct wire_msg *m)
 }
 
 void
-reader_serve(struct inbox *inbox, struct wire *wire, struct log *log)
+reader_serve(struct inbox *inbox, struct captured *captured, struct wire *wire,
+    struct log *log, bool alone)
 {
-	struct reader r = { .inbox = inbox, .wire = wire, .log = log,
-	    .out = BUF(WIRE_MAX) };
+	struct reader r = { .inbox = inbox, .captured = captured, .wire = wire,
+	    .log = log, .alone = alone, .out = BUF(WIRE_MAX) };
 	struct pollfd p = { wire_fd(wire), POLLIN, 0 };
 	struct wire_msg m;
 	struct err e = { .code = ERR_NONE };
 	int got;
 
-	if ((r.side = inbox_side_new(inbox, true)) == NULL)
+	if (inbox != NULL && (r.side = inbox_side_new(inbox, true)) == NULL)
 		return;
 	for (;;) {
 		while ((got = wire_next(wire, &m, &e)) == 1) {
@@ -369,7 +471,8 @@ reader_serve(struct inbox *inbox, struct wire *wire, struct log *log)
 out:
 	if (e.code == ERR_PROTOCOL)
 		log_say(log, LOG_WARN_, "an operator is out of order: %s", e.text);
-	inbox_side_free(r.side);
+	if (r.side != NULL)
+		inbox_side_free(r.side);
 	buf_free(&r.out);
 }
 
@@ -384,6 +487,7 @@ struct seat {
 
 struct readers {
 	struct inbox	*inbox;
+	struct captured	*captured;
 	struct log	*log;
 	pthread_mutex_t	 lock;
 	struct seat	 seats[READERS_MOST];
@@ -396,7 +500,7 @@ sit(void *arg)
 	struct wire *w = s->wire;
 
 	pthread_setname_np(pthread_self(), "reader");
-	reader_serve(s->all->inbox, w, s->all->log);
+	reader_serve(s->all->inbox, s->all->captured, w, s->all->log, false);
 	pthread_mutex_lock(&s->all->lock);
 	s->wire = NULL;
 	pthread_mutex_unlock(&s->all->lock);
@@ -405,12 +509,13 @@ sit(void *arg)
 }
 
 struct readers *
-readers_new(struct inbox *inbox, struct log *log)
+readers_new(struct inbox *inbox, struct captured *captured, struct log *log)
 {
 	struct readers *r = calloc(1, sizeof(*r));
 
 	if (r != NULL) {
 		r->inbox = inbox;
+		r->captured = captured;
 		r->log = log;
 		pthread_mutex_init(&r->lock, NULL);
 	}

@@ -1,5 +1,6 @@
 /*
- * reader.h - what an operator asks of the inbox: LIST and SHOW.
+ * reader.h - what an operator asks: LIST and SHOW of the inbox, and about secrets that
+ * handshakes bring.
  *
  * Each connection has a thread and a read-only connection of its own.  It reads
  * in pages: a span of rows, at most READER_PAGE bytes, then the statement is
@@ -9,6 +10,7 @@
 #ifndef COURIER_READER_H
 #define COURIER_READER_H
 
+#include "captured.h"
 #include "inbox.h"
 
 #define READERS_MOST	8
@@ -18,13 +20,18 @@
 
 struct readers;
 
-struct readers	*readers_new(struct inbox *, struct log *);
+/* Without an inbox (NULL, NULL) there is nothing to list, and that is said. */
+struct readers	*readers_new(struct inbox *, struct captured *, struct log *);
 void		 readers_stop(struct readers *);	/* ends all; takes NULL */
 
 /* Takes the connection over; false: too many, and it stays the caller's. */
 bool		 readers_give(struct readers *, struct wire *);
 
-/* The same in this thread, until the operator goes. */
-void		 reader_serve(struct inbox *, struct wire *, struct log *);
+/*
+ * The same in this thread, until the operator goes.  alone: no courier runs, so a
+ * window would be open for nobody.
+ */
+void		 reader_serve(struct inbox *, struct captured *, struct wire *,
+		    struct log *, bool alone);
 
 #endif
