@@ -28,22 +28,22 @@ struct raw_event {
 	const struct json_object *id, *type, *proven, *merge;
 };
 
-static const struct row event_rows[] = {
-	KEEP(struct raw_event, id),
-	KEEP(struct raw_event, type),
-	KEEP(struct raw_event, proven),
-	KEEP(struct raw_event, merge),
-	ROWS_END
-};
-
 struct raw_merge {
 	int64_t		window;
 	struct str	reason;
 };
 
 static const struct row merge_rows[] = {
-	{ "window",	row_seconds,	offsetof(struct raw_merge, window), 0, NULL },
-	{ "reason",	row_text,	offsetof(struct raw_merge, reason), 0, NULL },
+	SECONDS(struct raw_merge, window),
+	TEXT(struct raw_merge, reason),
+	ROWS_END
+};
+
+static const struct row event_rows[] = {
+	KEEP(struct raw_event, id, SHAPE_TEXTS),
+	KEEP(struct raw_event, type, SHAPE_TEXTS),
+	KEEP(struct raw_event, proven, SHAPE_FLAG),
+	KEEP_ROWS(struct raw_event, merge, SHAPE_OBJECT, merge_rows),
 	ROWS_END
 };
 
@@ -195,12 +195,14 @@ read_methods(struct reader *r, const struct json_object *v, void *base,
 	    json_err(r->doc, v, r->e, "\"methods\" is empty");
 }
 
+/* For others than the road. */
 static int
 look_away(struct reader *r, const struct json_object *v, void *base,
     const struct row *row)
 {
 	(void)base;
-	return word_expect(r, v, row->name, JSON_ARRAY);
+	return word_expect(r, v, row->name, row->shape == SHAPE_EXAMPLES ?
+	    JSON_ARRAY : JSON_STRING);
 }
 
 struct raw_provider {
@@ -209,32 +211,30 @@ struct raw_provider {
 	    *refused, *malformed;
 };
 
-static const struct row provider_rows[] = {
-#define P(word, read, choices)	\
-	{ #word, read, offsetof(struct provider, word), 0, choices }
-	P(name, row_text, NULL),
-	P(docs, row_text, NULL),
-	P(setup, row_text, NULL),
-	P(bodies, row_mask, body_words),
-	P(any_type, row_flag, NULL),
-	P(empty, row_flag, NULL),
+const struct row provider_rows[] = {
+	{ "$schema", look_away, 0, 0, NULL, SHAPE_TEXT, NULL },
+	TEXT(struct provider, name),
+	TEXT(struct provider, docs),
+	TEXT(struct provider, setup),
+	CHOICES(struct provider, bodies, body_words),
+	FLAG(struct provider, any_type),
+	FLAG(struct provider, empty),
 	{ "methods", read_methods, offsetof(struct provider, methods),
-	    offsetof(struct provider, nmethods), NULL },
-	KEEP(struct raw_provider, signature),
-	KEEP(struct raw_provider, time),
-	KEEP(struct raw_provider, event),
-	KEEP(struct raw_provider, handshakes),
-	KEEP(struct raw_provider, accepted),
-	KEEP(struct raw_provider, refused),
-	KEEP(struct raw_provider, malformed),
-	P(deadline, row_seconds, NULL),
-	P(retries, read_retries, NULL),
-	P(max_body, row_bytes, NULL),
-	P(asks, read_asks, NULL),
-	{ "weak", row_texts, offsetof(struct provider, weak),
-	    offsetof(struct provider, nweak), NULL },
-	{ "examples", look_away, 0, 0, NULL },
-#undef P
+	    offsetof(struct provider, nmethods), NULL, SHAPE_TEXTS, NULL },
+	KEEP_ROWS(struct raw_provider, signature, SHAPE_ONE_OR_LIST,
+	    signature_rows),
+	KEEP_ROWS(struct raw_provider, time, SHAPE_OBJECT, time_rows),
+	KEEP_ROWS(struct raw_provider, event, SHAPE_OBJECT, event_rows),
+	KEEP_ROWS(struct raw_provider, handshakes, SHAPE_LIST, handshake_rows),
+	KEEP_ROWS(struct raw_provider, accepted, SHAPE_OBJECT, answer_rows),
+	KEEP_ROWS(struct raw_provider, refused, SHAPE_OBJECT, answer_rows),
+	KEEP_ROWS(struct raw_provider, malformed, SHAPE_OBJECT, answer_rows),
+	SECONDS(struct provider, deadline),
+	READ(struct provider, retries, read_retries, NULL, SHAPE_TEXT),
+	BYTES(struct provider, max_body),
+	READ(struct provider, asks, read_asks, NULL, SHAPE_PARAMS),
+	TEXTS(struct provider, weak),
+	{ "examples", look_away, 0, 0, NULL, SHAPE_EXAMPLES, NULL },
 	ROWS_END
 };
 

@@ -12,12 +12,12 @@ struct raw_answer {
 	const struct json_object *status, *body, *json, *headers, *type;
 };
 
-static const struct row answer_rows[] = {
-	KEEP(struct raw_answer, status),
-	KEEP(struct raw_answer, type),
-	KEEP(struct raw_answer, body),
-	KEEP(struct raw_answer, json),
-	KEEP(struct raw_answer, headers),
+const struct row answer_rows[] = {
+	KEEP(struct raw_answer, status, SHAPE_COUNT),
+	KEEP(struct raw_answer, type, SHAPE_TEXT),
+	KEEP(struct raw_answer, body, SHAPE_TEXT),
+	KEEP(struct raw_answer, json, SHAPE_ANY),
+	KEEP(struct raw_answer, headers, SHAPE_MAP),
 	ROWS_END
 };
 
@@ -323,14 +323,14 @@ struct raw_handshake {
 	bool		 is_signed, open;
 };
 
-static const struct row handshake_rows[] = {
-	KEEP(struct raw_handshake, when),
-	KEEP(struct raw_handshake, verify),
-	KEEP(struct raw_handshake, answer),
-	KEEP(struct raw_handshake, refused),
-	KEEP(struct raw_handshake, capture),
-	{ "signed",	row_flag, offsetof(struct raw_handshake, is_signed), 0, NULL },
-	{ "open",	row_flag, offsetof(struct raw_handshake, open), 0, NULL },
+const struct row handshake_rows[] = {
+	KEEP(struct raw_handshake, when, SHAPE_MAP),
+	KEEP(struct raw_handshake, verify, SHAPE_MAP),
+	KEEP_ROWS(struct raw_handshake, answer, SHAPE_OBJECT, answer_rows),
+	KEEP_ROWS(struct raw_handshake, refused, SHAPE_OBJECT, answer_rows),
+	KEEP(struct raw_handshake, capture, SHAPE_TEXT),
+	READ_AS("signed", struct raw_handshake, is_signed, row_flag, NULL, SHAPE_FLAG),
+	FLAG(struct raw_handshake, open),
 	ROWS_END
 };
 

@@ -232,13 +232,10 @@ read_form(struct reader *r, const struct json_object *v, struct str text,
 /* --- "key" -------------------------------------------------------------------------- */
 
 static const struct row key_rows[] = {
-	{ "strip",	row_texts,	offsetof(struct key_form, strip),
-	    offsetof(struct key_form, nstrip), NULL },
-	{ "decode",	row_choice,	offsetof(struct key_form, decode), 0,
-	    encodings },
-	{ "append",	row_text,	offsetof(struct key_form, append), 0, NULL },
-	{ "digest",	row_choice,	offsetof(struct key_form, digest), 0,
-	    digests },
+	TEXTS(struct key_form, strip),
+	CHOICE(struct key_form, decode, encodings),
+	TEXT(struct key_form, append),
+	CHOICE(struct key_form, digest, digests),
 	ROWS_END
 };
 
@@ -265,9 +262,9 @@ struct raw_also {
 };
 
 static const struct row also_rows[] = {
-	{ "place",	NULL,	offsetof(struct raw_also, place), 0, NULL },
-	{ "equals",	NULL,	offsetof(struct raw_also, equals), 0, NULL },
-	{ "optional",	row_flag, offsetof(struct raw_also, optional), 0, NULL },
+	KEEP(struct raw_also, place, SHAPE_TEXT),
+	KEEP(struct raw_also, equals, SHAPE_TEXTS),
+	FLAG(struct raw_also, optional),
 	ROWS_END
 };
 
@@ -333,10 +330,10 @@ struct raw_time {
 	int64_t		 window;
 };
 
-static const struct row time_rows[] = {
-	WHERE_ROWS(struct raw_time),
-	{ "unit",	row_choice,	offsetof(struct raw_time, unit), 0, units },
-	{ "window",	row_seconds,	offsetof(struct raw_time, window), 0, NULL },
+const struct row time_rows[] = {
+	WHERE_ROWS(struct raw_time, SHAPE_TEXT),
+	CHOICE(struct raw_time, unit, units),
+	SECONDS(struct raw_time, window),
 	ROWS_END
 };
 
@@ -357,6 +354,61 @@ read_time(struct reader *r, const struct json_object *v, struct time_rule *t)
 	return kind == NULL ? 0 : word_place(r, where, kind, &t->place);
 }
 
+/* --- "pairs", "token", "certificate" -------------------------------------------------- */
+
+struct raw_pairs {
+	const struct json_object *named, *split, *each, *join;
+	unsigned	 from;
+	bool		 sorted, distinct;
+	struct str	*except;
+	size_t		 nexcept;
+};
+
+static const struct row pairs_rows[] = {
+	CHOICE(struct raw_pairs, from, pair_sources),
+	KEEP(struct raw_pairs, named, SHAPE_TEXT),
+	KEEP(struct raw_pairs, split, SHAPE_TEXT),
+	FLAG(struct raw_pairs, sorted),
+	FLAG(struct raw_pairs, distinct),
+	TEXTS(struct raw_pairs, except),
+	KEEP(struct raw_pairs, each, SHAPE_TEXT),
+	KEEP(struct raw_pairs, join, SHAPE_TEXT),
+	ROWS_END
+};
+
+struct raw_token {
+	bool		 detached, unencoded;
+	int64_t		 leeway, longest;
+	unsigned	 require;
+	struct str	 platform;
+};
+
+static const struct row token_rows[] = {
+	FLAG(struct raw_token, detached),
+	FLAG(struct raw_token, unencoded),
+	SECONDS(struct raw_token, leeway),
+	SECONDS(struct raw_token, longest),
+	CHOICES(struct raw_token, require, claim_names),
+	TEXT(struct raw_token, platform),
+	ROWS_END
+};
+
+struct raw_certificate {
+	struct str	*roots, *extensions;
+	size_t		 nroots, nextensions;
+	struct str	 name;
+	unsigned	 from_token;
+};
+
+static const struct row certificate_rows[] = {
+	READ_AS("in", struct raw_certificate, from_token, row_choice, cert_places,
+	    SHAPE_CHOICE),
+	TEXT(struct raw_certificate, name),
+	TEXTS(struct raw_certificate, roots),
+	TEXTS(struct raw_certificate, extensions),
+	ROWS_END
+};
+
 /* --- "signature" ------------------------------------------------------------------------- */
 
 struct raw_signature {
@@ -367,18 +419,35 @@ struct raw_signature {
 	unsigned	 kinds;
 };
 
-static const struct row signature_rows[] = {
-	WHERE_ROWS(struct raw_signature),
-#define K(word)	KEEP(struct raw_signature, word)
-	K(form), K(list), K(algorithm), K(signs), K(key), K(also), K(time), K(when),
-	K(each), K(pairs), K(token), K(keys), K(certificate),
-#undef K
-	{ "repeats",	row_flag,	offsetof(struct raw_signature, repeats), 0,
-	    NULL },
-	{ "for",	row_mask,	offsetof(struct raw_signature, kinds), 0,
-	    body_words },
+const struct row signature_rows[] = {
+	WHERE_ROWS(struct raw_signature, SHAPE_TEXTS),
+	KEEP(struct raw_signature, form, SHAPE_TEXT),
+	KEEP(struct raw_signature, list, SHAPE_TEXT),
+	KEEP(struct raw_signature, algorithm, SHAPE_ALGORITHM),
+	KEEP(struct raw_signature, signs, SHAPE_TEXT),
+	{ "key", NULL, offsetof(struct raw_signature, key), 0, encodings,
+	    SHAPE_CHOICE_OR_OBJECT, key_rows },
+	KEEP_ROWS(struct raw_signature, also, SHAPE_LIST, also_rows),
+	KEEP_ROWS(struct raw_signature, time, SHAPE_OBJECT, time_rows),
+	KEEP(struct raw_signature, when, SHAPE_MAP),
+	KEEP(struct raw_signature, each, SHAPE_TEXT),
+	KEEP_ROWS(struct raw_signature, pairs, SHAPE_OBJECT, pairs_rows),
+	KEEP_ROWS(struct raw_signature, token, SHAPE_OBJECT, token_rows),
+	KEEP(struct raw_signature, keys, SHAPE_KEYS),
+	KEEP_ROWS(struct raw_signature, certificate, SHAPE_OBJECT,
+	    certificate_rows),
+	FLAG(struct raw_signature, repeats),
+	READ_AS("for", struct raw_signature, kinds, row_mask, body_words,
+	    SHAPE_CHOICES),
 	ROWS_END
 };
+
+const char *
+algorithm_name(size_t i)
+{
+	return i < sizeof(algorithms) / sizeof(algorithms[0]) ?
+	    algorithms[i].name : NULL;
+}
 
 static int
 read_algorithm(struct reader *r, const struct json_object *o,
@@ -662,27 +731,6 @@ check_time(struct reader *r, const struct json_object *o, struct signature *s)
 	return 0;
 }
 
-struct raw_pairs {
-	const struct json_object *named, *split, *each, *join;
-	unsigned	 from;
-	bool		 sorted, distinct;
-	struct str	*except;
-	size_t		 nexcept;
-};
-
-static const struct row pairs_rows[] = {
-	{ "from", row_choice, offsetof(struct raw_pairs, from), 0, pair_sources },
-	KEEP(struct raw_pairs, named),
-	KEEP(struct raw_pairs, split),
-	{ "sorted", row_flag, offsetof(struct raw_pairs, sorted), 0, NULL },
-	{ "distinct", row_flag, offsetof(struct raw_pairs, distinct), 0, NULL },
-	{ "except", row_texts, offsetof(struct raw_pairs, except),
-	    offsetof(struct raw_pairs, nexcept), NULL },
-	KEEP(struct raw_pairs, each),
-	KEEP(struct raw_pairs, join),
-	ROWS_END
-};
-
 static int
 read_pairs(struct reader *r, const struct json_object *v, struct vocabulary *words,
     struct pairs *out)
@@ -722,23 +770,6 @@ read_pairs(struct reader *r, const struct json_object *v, struct vocabulary *wor
 	    word_source(r, raw.named, "named", words, &out->named);
 }
 
-struct raw_token {
-	bool		 detached, unencoded;
-	int64_t		 leeway, longest;
-	unsigned	 require;
-	struct str	 platform;
-};
-
-static const struct row token_rows[] = {
-	{ "detached", row_flag, offsetof(struct raw_token, detached), 0, NULL },
-	{ "unencoded", row_flag, offsetof(struct raw_token, unencoded), 0, NULL },
-	{ "leeway", row_seconds, offsetof(struct raw_token, leeway), 0, NULL },
-	{ "longest", row_seconds, offsetof(struct raw_token, longest), 0, NULL },
-	{ "require", row_mask, offsetof(struct raw_token, require), 0, claim_names },
-	{ "platform", row_text, offsetof(struct raw_token, platform), 0, NULL },
-	ROWS_END
-};
-
 static int
 read_token(struct reader *r, const struct json_object *v, struct signature *s)
 {
@@ -764,24 +795,6 @@ read_token(struct reader *r, const struct json_object *v, struct signature *s)
 	    .platform = raw.platform };
 	return 0;
 }
-
-struct raw_certificate {
-	struct str	*roots, *extensions;
-	size_t		 nroots, nextensions;
-	struct str	 name;
-	unsigned	 from_token;
-};
-
-static const struct row certificate_rows[] = {
-	{ "in", row_choice, offsetof(struct raw_certificate, from_token), 0,
-	    cert_places },
-	{ "name", row_text, offsetof(struct raw_certificate, name), 0, NULL },
-	{ "roots", row_texts, offsetof(struct raw_certificate, roots),
-	    offsetof(struct raw_certificate, nroots), NULL },
-	{ "extensions", row_texts, offsetof(struct raw_certificate, extensions),
-	    offsetof(struct raw_certificate, nextensions), NULL },
-	ROWS_END
-};
 
 static int
 read_certificate(struct reader *r, const struct json_object *v,

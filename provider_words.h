@@ -30,6 +30,21 @@ struct choice {
 };
 extern const struct choice body_words[];	/* enum body_kind */
 
+/* What an editor is told of a value: provider_schema.c. */
+enum shape {
+	SHAPE_TEXT, SHAPE_TEXTS,	/* one, or one or a list */
+	SHAPE_FLAG, SHAPE_COUNT, SHAPE_CHOICE, SHAPE_CHOICES,
+	SHAPE_OBJECT, SHAPE_LIST,	/* of rows, a list of such */
+	SHAPE_ONE_OR_LIST,		/* an object of rows, or a list of such */
+	SHAPE_CHOICE_OR_OBJECT,
+	SHAPE_MAP,			/* any names, and texts, numbers, true, false */
+	SHAPE_ALGORITHM,		/* algorithm_name() has them */
+	SHAPE_KEYS,			/* key_source.h has them */
+	SHAPE_PARAMS,			/* hook_param_names has them */
+	SHAPE_EXAMPLES,			/* provider_examples.c has them */
+	SHAPE_ANY,
+};
+
 struct row {
 	const char	*name;
 	/* Reads the value into base + into; NULL: keeps it there as it is. */
@@ -38,11 +53,37 @@ struct row {
 	size_t		 into;
 	size_t		 count;		/* where a list's length goes */
 	const struct choice *choices;
+	enum shape	 shape;
+	const struct row *rows;		/* of SHAPE_OBJECT and the like */
 };
 
 #define INTO(base, offset, type)	((type *)(void *)((char *)(base) + (offset)))
-#define KEEP(type, word)	{ #word, NULL, offsetof(type, word), 0, NULL }
-#define ROWS_END		{ NULL, NULL, 0, 0, NULL }
+#define ROWS_END		{ NULL, NULL, 0, 0, NULL, SHAPE_ANY, NULL }
+
+/* A row that reads at once, into a member; mostly of the word's name. */
+#define READ_AS(name, type, member, read, choices, shape)		\
+	{ name, read, offsetof(type, member), 0, choices, shape, NULL }
+#define READ(type, word, read, choices, shape)				\
+	READ_AS(#word, type, word, read, choices, shape)
+#define TEXT(type, word)	READ(type, word, row_text, NULL, SHAPE_TEXT)
+#define FLAG(type, word)	READ(type, word, row_flag, NULL, SHAPE_FLAG)
+#define SECONDS(type, word)	READ(type, word, row_seconds, NULL, SHAPE_COUNT)
+#define BYTES(type, word)	READ(type, word, row_bytes, NULL, SHAPE_COUNT)
+#define CHOICE(type, word, choices)					\
+	READ(type, word, row_choice, choices, SHAPE_CHOICE)
+#define CHOICES(type, word, choices)					\
+	READ(type, word, row_mask, choices, SHAPE_CHOICES)
+/* Its length into "n" and the word. */
+#define TEXTS(type, word)						\
+	{ #word, row_texts, offsetof(type, word), offsetof(type, n##word),	\
+	    NULL, SHAPE_TEXTS, NULL }
+
+/* A row that keeps its value for whoever puts the object together. */
+#define KEEP(type, word, shape)		KEEP_ROWS(type, word, shape, NULL)
+#define KEEP_ROWS(type, word, shape, rows)				\
+	{ #word, NULL, offsetof(type, word), 0, NULL, shape, rows }
+#define KEEP_CHOICE(type, word, choices)				\
+	{ #word, NULL, offsetof(type, word), 0, choices, SHAPE_CHOICE, NULL }
 
 /* what: how an error names the object. */
 int	rows_read(struct reader *, const struct json_object *, const char *what,
@@ -90,13 +131,12 @@ int	word_at(struct reader *, const struct json_object *);
 struct raw_where {
 	const struct json_object *header, *query, *field, *body, *claim, *item;
 };
-#define WHERE_ROWS(type)						\
-	{ "header", NULL, offsetof(type, where.header), 0, NULL },	\
-	{ "query", NULL, offsetof(type, where.query), 0, NULL },	\
-	{ "field", NULL, offsetof(type, where.field), 0, NULL },	\
-	{ "body", NULL, offsetof(type, where.body), 0, NULL },		\
-	{ "claim", NULL, offsetof(type, where.claim), 0, NULL },	\
-	{ "item", NULL, offsetof(type, where.item), 0, NULL }
+#define WHERE_ROW(type, word, shape)					\
+	{ #word, NULL, offsetof(type, where.word), 0, NULL, shape, NULL }
+#define WHERE_ROWS(type, shape)						\
+	WHERE_ROW(type, header, shape), WHERE_ROW(type, query, shape),	\
+	WHERE_ROW(type, field, shape), WHERE_ROW(type, body, shape),	\
+	WHERE_ROW(type, claim, shape), WHERE_ROW(type, item, shape)
 int	word_where(struct reader *, const struct raw_where *, const char **kind,
 	    const struct json_object **v);
 int	word_place(struct reader *, const struct json_object *, const char *kind,
@@ -107,6 +147,10 @@ int	word_when(struct reader *, const struct json_object *, struct condition **,
 	    size_t *n);
 
 /* --- the parts --------------------------------------------------------------- */
+
+extern const struct row provider_rows[], signature_rows[], time_rows[],
+    answer_rows[], handshake_rows[];
+const char	*algorithm_name(size_t i);	/* NULL: there are no more */
 
 /* "signature" and the "time" of them all. */
 int	read_signatures(struct reader *, const struct json_object *signature,
