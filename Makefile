@@ -44,7 +44,8 @@ COURIER	= courier/main courier/door courier/batch courier/bodies \
 	  courier/checkpoint courier/reader courier/keys \
 	  courier/captured courier/quarantine courier/errands
 # Requests made, not judged: in the tool and the tests, never in the handler.
-SAMPLE	= auth_sign provider_examples provider_trial
+SAMPLE	= auth_sign forge provider_examples provider_schema \
+	  provider_trial sent
 CLI	= cli/main cli/serve cli/rundir cli/probe cli/webserver cli/check \
 	  cli/providers cli/events cli/sample cli/send cli/sign $(SAMPLE)
 

@@ -19,7 +19,7 @@ struct work {
 	const struct route *r;
 	const struct signature *s;
 	const struct sign_wish *w;
-	struct signed_request *out;
+	struct sent *out;
 	struct arena	*a;
 	struct err	*e;
 	size_t		 room;		/* of out->headers */
@@ -36,57 +36,15 @@ no_memory(struct work *k)
 
 /* --- the request so far ---------------------------------------------------------- */
 
-static struct str
-target_of(struct arena *a, struct str url)
-{
-	const char *scheme = url.n > 3 ? memmem(url.p, url.n, "://", 3) : NULL;
-	struct str rest = url, fragment;
-
-	if (scheme != NULL) {
-		rest = str_skip(url, (size_t)(scheme - url.p) + 3);
-		while (rest.n > 0 && strchr("/?#", rest.p[0]) == NULL)
-			rest = str_skip(rest, 1);
-	}
-	fragment = rest;
-	rest = str_cut(&fragment, '#');
-	if (rest.n == 0 || rest.p[0] != '/')
-		return arena_printf(a, "/%.*s", STR_ARG(rest));
-	return rest;
-}
-
-static struct str
-lower(struct arena *a, struct str s)
-{
-	char *p = arena_bytes(a, s.n + 1);
-
-	for (size_t i = 0; p != NULL && i < s.n; i++)
-		p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ?
-		    (char)(s.p[i] - 'A' + 'a') : s.p[i];
-	return (struct str){ p, s.n };
-}
-
 /* As the receiver will see it. */
 static int
 make_request(struct work *k, struct request *q)
 {
-	*q = (struct request){ .arena = k->a, .body_fd = -1,
-	    .method = k->out->method, .body = k->out->body, .json = k->r->json,
-	    .target = target_of(k->a, k->out->url),
-	    .token = k->token, .claims = k->claims };
-	q->headers = arena_alloc(k->a, (k->out->nheaders + 1) *
-	    sizeof(*q->headers));
-	if (q->headers == NULL || q->target.p == NULL)
+	if (sent_request(k->out, k->a, q) != 0)
 		return no_memory(k);
-	for (size_t i = 0; i < k->out->nheaders; i++) {
-		struct header *h = &q->headers[q->nheaders++];
-
-		h->name = lower(k->a, k->out->headers[i].name);
-		h->value = k->out->headers[i].value;
-		if (str_eq(h->name, STR("content-type")))
-			q->content_type = h->value;
-	}
-	q->query = q->target;
-	q->path = str_cut(&q->query, '?');
+	q->json = k->r->json;
+	q->token = k->token;
+	q->claims = k->claims;
 	if (k->item.n > 0)
 		json_find(q->body, k->item, &q->item);
 	return 0;
@@ -492,14 +450,17 @@ struct filling {
 	bool		*failed;
 };
 
-/* A value that is signed and not there yet: a token, a nonce. */
+/*
+ * A value that is signed and not there yet: a token, a nonce.  What an item holds is
+ * the sender's to say.
+ */
 static bool
 fill_place(const struct piece *p, const void *arg)
 {
 	const struct filling *f = arg;
 
 	if (p->op != PIECE_PLACE || p->optional || p->place.kind == PLACE_TOKEN ||
-	    is_there(f->k, &p->place))
+	    p->place.kind == PLACE_ITEM || is_there(f->k, &p->place))
 		return false;
 	*f->failed = put_value(f->k, &p->place, made_up(f->k), false) != 0;
 	return *f->failed;		/* else look on */
@@ -612,20 +573,19 @@ static int
 begin_token(struct work *k)
 {
 	const struct token_rule *t = &k->s->token;
-	struct str kid = auth_key_id(k->r->keys[k->out->alternative]);
+	struct str kid = k->w->key_id.n > 0 ? k->w->key_id :
+	    auth_key_id(k->r->keys[k->out->alternative]);
 
-	k->token = arena_printf(k->a, "{\"alg\":\"%s\"}", k->s->algorithm->jose);
-	if (k->token.p == NULL)
-		return no_memory(k);
 	if (k->s->from_token)
 		return err_set(k->e, ERR_USAGE, "the key's certificates stand in the "
 		    "token: nobody but the provider has them");
+	k->token = arena_printf(k->a, "{\"alg\":\"%s\"%s}", k->s->algorithm->jose,
+	    t->unencoded ? ",\"b64\":false,\"crit\":[\"b64\"]" : "");
+	if (k->token.p == NULL)
+		return no_memory(k);
 	if (kid.n > 0 && put_value(k, &(const struct place){ .kind = PLACE_TOKEN,
 	    .name = STR("kid") }, kid, false) != 0)
 		return -1;
-	if (t->unencoded && (k->token = arena_printf(k->a, "{\"alg\":\"%s\","
-	    "\"b64\":false,\"crit\":[\"b64\"]}", k->s->algorithm->jose)).p == NULL)
-		return no_memory(k);
 	if (t->detached)
 		return 0;
 	k->claims = STR("{}");
@@ -817,6 +777,16 @@ sign_items(struct work *k, const struct str *captures)
 	return 0;
 }
 
+/* Where the request says which key it is signed with. */
+static int
+put_key_id(struct work *k)
+{
+	const struct place *place = template_place(&k->s->key_name);
+
+	return place == NULL || k->w->key_id.n == 0 ? 0 :
+	    put_value(k, place, k->w->key_id, false);
+}
+
 static int
 sign(struct work *k)
 {
@@ -832,7 +802,8 @@ sign(struct work *k)
 		return -1;
 	if (put_source(k, ev->ids, ev->nids, k->w->id, true) != 0 ||
 	    put_source(k, ev->types, ev->ntypes, k->w->type, false) != 0 ||
-	    put_time(k) != 0 || put_names(k) != 0 || put_rest(k) != 0 ||
+	    put_time(k) != 0 || put_key_id(k) != 0 || put_names(k) != 0 ||
+	    put_rest(k) != 0 ||
 	    fill_captures(k, captures) != 0 || put_also(k, captures) != 0)
 		return -1;
 	return k->s->each.n > 0 ? sign_items(k, captures) : sign_one(k, captures);
@@ -872,7 +843,7 @@ content_type(const struct route *r, const struct sign_wish *w)
 
 int
 auth_sign(const struct route *r, const struct sign_wish *w, struct arena *a,
-    struct signed_request *out, struct err *e)
+    struct sent *out, struct err *e)
 {
 	struct work k = { .r = r, .w = w, .out = out, .a = a, .e = e,
 	    .room = w->nheaders + HEADERS_MORE };
@@ -880,7 +851,7 @@ auth_sign(const struct route *r, const struct sign_wish *w, struct arena *a,
 	struct str type = content_type(r, w);
 	size_t n = r->provider->nsignatures, i;
 
-	*out = (struct signed_request){ .alternative = w->alternative,
+	*out = (struct sent){ .alternative = w->alternative,
 	    .method = w->method.n > 0 ? w->method : r->provider->methods[0],
 	    .url = w->url, .body = w->body.p != NULL ? w->body : STR("") };
 	if ((out->headers = arena_alloc(a, k.room * sizeof(*out->headers))) == NULL)

@@ -5,7 +5,7 @@
  *
  *	struct sign_wish w = { .method = STR("POST"), .url = ..., .body = ...,
  *	    .content_type = STR("application/json"), .now = when_now() };
- *	struct signed_request s;
+ *	struct sent s;
  *	if (auth_sign(route, &w, arena, &s, &e) != 0) ...
  *
  * then send s.method s.url with s.headers (Content-Type among them) and s.body.
@@ -14,6 +14,7 @@
 #define AUTH_SIGN_H
 
 #include "auth.h"
+#include "sent.h"
 
 struct sign_wish {
 	struct str	 method;	/* .n == 0: the provider's first */
@@ -28,17 +29,10 @@ struct sign_wish {
 	struct str	 type;		/* of the event; .n == 0: none is put in */
 	int64_t		 now;		/* ms: the time that is signed */
 	int		 alternative;	/* -1: the first that can be signed */
-	struct str	 private_key;	/* Ed25519, ECDSA: PEM, or hex or base64 of
+	struct str	 key_id;	/* of a token, or where "keys" has its name;
+					 * .n == 0: the public key's, if it has one */
+	struct str	 private_key;	/* of public keys: PEM, or hex or base64 of
 					 * the seed (Ed25519) or scalar (P-256) */
-};
-
-struct signed_request {
-	struct str	 method;
-	struct str	 url;		/* the query changed where it signs there */
-	struct str	 body;		/* changed where the signature is in it */
-	struct header	*headers;	/* names as the provider writes them */
-	size_t		 nheaders;
-	int		 alternative;
 };
 
 /*
@@ -46,6 +40,6 @@ struct signed_request {
  * private key, a body that has no room for a signature, a public key alone.
  */
 int	auth_sign(const struct route *, const struct sign_wish *, struct arena *,
-	    struct signed_request *, struct err *);
+	    struct sent *, struct err *);
 
 #endif

@@ -239,41 +239,4 @@ bool			 provider_captures(const struct provider *);
 bool			 signature_covers(const struct signature *,
 			    const struct template *);
 
-/* --- its examples: for the tests and the tool, never on the road ----------- */
-
-enum expect { EXPECT_FORGED, EXPECT_ABSENT, EXPECT_STALE, EXPECT_DOUBLED,
-	EXPECT_GENUINE, EXPECT_ANSWER };	/* as enum verdict_code */
-
-struct example {
-	struct str	 says;
-	struct str	 source;	/* "docs", "sdk NAME VERSION", "made" */
-	int64_t		 clock;		/* ms */
-	struct str	 method;	/* "POST" */
-	struct str	 url;
-	struct str	 target;	/* path and query of the url */
-	struct header	*headers;	/* as written, names in their letter case */
-	size_t		 nheaders;
-	struct str	 body;
-	struct str	*secrets;	/* texts */
-	size_t		 nsecrets;
-	struct texts	 params[PARAM_COUNT];
-	struct header	*fetched;	/* what its keys' URLs give: URL and text */
-	size_t		 nfetched;
-	enum expect	 expect;
-	struct str	 event_id;	/* .p NULL: not said */
-	struct str	 event_type;
-	int		 status;	/* of EXPECT_ANSWER; 0: not said */
-	struct str	 type;
-	struct str	 answer;	/* .p NULL: not said */
-	struct str	 header;	/* a line of it; .p NULL: not said */
-	struct str	 captured;	/* the secret that it brings; .p NULL: not said */
-	bool		 open;		/* with "handshake": "open" */
-	bool		 platform;	/* with "token": "platform" */
-	struct str	 private_key;	/* to sign anew, for tests of signing */
-};
-
-/* Into the arena; -1 and a sentence. */
-int	provider_examples(struct str text, const char *name, struct arena *,
-	    struct example **, size_t *n, struct err *);
-
 #endif

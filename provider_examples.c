@@ -1,5 +1,5 @@
 /*
- * provider_examples.c - the "examples" of a provider's file.  See provider.h.
+ * provider_examples.c - the "examples" of a provider's file.  See provider_examples.h.
  *
  * The road does not need them, so a worker neither reads nor keeps them.
  */
@@ -7,7 +7,7 @@
 
 #include "base/codec.h"
 #include "base/json.h"
-#include "provider.h"
+#include "provider_examples.h"
 
 struct reader {
 	struct json_doc	*doc;
@@ -34,12 +34,12 @@ headers(struct reader *r, const struct json_object *v, struct example *x)
 	bool list = json_kind(v) == JSON_ARRAY;
 	size_t n = json_count(v);
 
-	x->headers = arena_alloc(r->a, (n + 1) * sizeof(*x->headers));
-	if (x->headers == NULL || (!list && json_kind(v) != JSON_OBJECT))
+	x->sent.headers = arena_alloc(r->a, (n + 1) * sizeof(*x->sent.headers));
+	if (x->sent.headers == NULL || (!list && json_kind(v) != JSON_OBJECT))
 		return json_err(r->doc, v, r->e, "\"headers\" is an object, or a "
 		    "list of [name, value]");
 	for (size_t i = 0; i < n; i++) {
-		struct header *h = &x->headers[x->nheaders++];
+		struct header *h = &x->sent.headers[x->sent.nheaders++];
 		const struct json_object *o;
 		struct str name;
 
@@ -173,27 +173,12 @@ fetched(struct reader *r, const struct json_object *v, struct example *x)
 	return 0;
 }
 
-static struct str
-target_of(struct arena *a, struct str url)
-{
-	const char *scheme = url.n > 3 ? memmem(url.p, url.n, "://", 3) : NULL;
-	struct str rest = url;
-
-	if (scheme != NULL) {
-		rest = str_skip(url, (size_t)(scheme - url.p) + 3);
-		while (rest.n > 0 && rest.p[0] != '/' && rest.p[0] != '?')
-			rest = str_skip(rest, 1);
-	}
-	if (rest.n == 0 || rest.p[0] != '/')
-		return arena_printf(a, "/%.*s", STR_ARG(rest));
-	return rest;
-}
-
 static int
 one(struct reader *r, const struct json_object *o, struct example *x)
 {
-	*x = (struct example){ .method = STR("POST"), .body = STR(""),
-	    .url = STR("https://example.com/hook"), .clock = 1700000000000 };
+	*x = (struct example){ .clock = 1700000000000, .sent = {
+	    .method = STR("POST"), .body = STR(""),
+	    .url = STR("https://example.com/hook"), .alternative = -1 } };
 	if (json_kind(o) != JSON_OBJECT)
 		return json_err(r->doc, o, r->e, "an example is an object");
 	for (size_t i = 0; i < json_count(o); i++) {
@@ -210,15 +195,15 @@ one(struct reader *r, const struct json_object *o, struct example *x)
 		else if (str_eq(name, STR("clock")))
 			x->clock = json_int(v) * 1000;
 		else if (str_eq(name, STR("method")))
-			rc = text(r, v, &x->method);
+			rc = text(r, v, &x->sent.method);
 		else if (str_eq(name, STR("url")))
-			rc = text(r, v, &x->url);
+			rc = text(r, v, &x->sent.url);
 		else if (str_eq(name, STR("headers")))
 			rc = headers(r, v, x);
 		else if (str_eq(name, STR("body")))
-			rc = text(r, v, &x->body);
+			rc = text(r, v, &x->sent.body);
 		else if (str_eq(name, STR("body_base64")))
-			rc = body_bytes(r, v, &x->body);
+			rc = body_bytes(r, v, &x->sent.body);
 		else if (str_eq(name, STR("expect")))
 			rc = expectation(r, v, &x->expect);
 		else if (str_eq(name, STR("id")))
@@ -249,9 +234,8 @@ one(struct reader *r, const struct json_object *o, struct example *x)
 		if (rc != 0)
 			return -1;
 	}
-	x->target = target_of(r->a, x->url);
 	if (x->params[PARAM_URL].n == 0)
-		x->params[PARAM_URL] = (struct texts){ &x->url, 1 };
+		x->params[PARAM_URL] = (struct texts){ &x->sent.url, 1 };
 	if (x->says.n == 0 || x->source.n == 0 ||
 	    json_member(o, "expect") == NULL)
 		return json_err(r->doc, o, r->e, "an example says what it is: "

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "auth_sign.h"
+#include "forge.h"
 #include "keyring.h"
 #include "provider_trial.h"
 
@@ -17,6 +18,7 @@ struct bench {
 	const struct provider *p;
 	const struct example *x;
 	const struct signature *s;	/* that holds in it, or NULL */
+	struct str	 key_id;	/* that it is made with */
 	struct trial_count *count;
 };
 
@@ -47,49 +49,7 @@ keep(struct bench *b, bool kept, const char *fmt, ...)
 	b->count->says(b->count->arg, text);
 }
 
-/* --- a request of an example --------------------------------------------------- */
-
-/* As a web server would hand it over: "X-Foo" -> "HTTP_X_FOO=...". */
-static char *
-parameter(struct arena *a, struct str name, struct str value)
-{
-	struct str prefix = str_eq_nocase(name, STR("content-type")) ? STR("") :
-	    STR("HTTP_");
-	struct str whole = arena_printf(a, "%.*s%.*s=%.*s", STR_ARG(prefix),
-	    STR_ARG(name), STR_ARG(value));
-	char *s = (char *)(uintptr_t)whole.p;	/* the arena's, and ours */
-
-	if (s == NULL)
-		return NULL;
-	for (size_t i = 0; i < prefix.n + name.n; i++)
-		s[i] = s[i] == '-' ? '_' : s[i] >= 'a' && s[i] <= 'z' ?
-		    (char)(s[i] - 'a' + 'A') : s[i];
-	return s;
-}
-
-static int
-make_request(struct request *q, struct arena *a, const struct example *x,
-    const struct trial_change *c)
-{
-	const struct header *headers = c->headers != NULL ? c->headers :
-	    x->headers;
-	size_t n = c->headers != NULL ? c->nheaders : x->nheaders, i;
-	struct str target = c->target.p != NULL ? c->target : x->target;
-	char **env = arena_alloc(a, (n + 3) * sizeof(*env));
-
-	if (env == NULL)
-		return -1;
-	for (i = 0; i < n; i++)
-		env[i] = parameter(a, headers[i].name, headers[i].value);
-	env[i++] = (char *)(uintptr_t)arena_printf(a, "REQUEST_METHOD=%.*s",
-	    STR_ARG(x->method)).p;
-	env[i++] = (char *)(uintptr_t)arena_printf(a, "REQUEST_URI=%.*s",
-	    STR_ARG(target)).p;
-	if (request_init(q, a, env) != 0)
-		return -1;
-	q->body = c->body.p != NULL ? c->body : x->body;
-	return 0;
-}
+/* --- an example, judged ---------------------------------------------------------- */
 
 #define SECRETS_MAX	8
 
@@ -146,6 +106,22 @@ fetch(struct keyring *ring, const struct provider *p, const struct example *x,
 	return false;
 }
 
+/* Where the request, or its token, names the key. */
+static struct str
+key_named(const struct route *r, struct request *q, const struct verdict *v)
+{
+	const struct place kid = { .kind = PLACE_TOKEN, .name = STR("kid") };
+	const struct place *place;
+	struct str name = STR_NONE;
+
+	if (v->alternative < 0)
+		return name;
+	place = template_place(
+	    &r->provider->signatures[v->alternative].key_name);
+	place_get(place != NULL ? place : &kid, q, &name, NULL);
+	return name;
+}
+
 static void
 judge_request(const struct route *r, struct request *q, const struct example *x,
     int64_t now, struct trial *out)
@@ -165,6 +141,7 @@ judge_request(const struct route *r, struct request *q, const struct example *x,
 		again = handshake_try(r, q, true);
 		if (out->hs.step == HANDSHAKE_VERIFY)
 			out->hs = again;
+		out->key_id = key_named(r, q, &out->verdict);
 		out->id = auth_event_id(r, q, &out->verdict, &out->proven);
 		out->type = auth_event_type(r, q);
 	}
@@ -186,7 +163,7 @@ trial_judge(const struct provider *p, const struct example *x,
 	*out = (struct trial){ .id = STR_NONE };
 	if (r == NULL)
 		return false;
-	if (make_request(&q, a, x, c) != 0) {
+	if (sent_request(c->sent != NULL ? c->sent : &x->sent, a, &q) != 0) {
 		err_set(e, ERR_DATA, "the request is too large");
 		route_free(r);
 		return false;
@@ -238,20 +215,19 @@ check_answer(struct bench *b, const struct trial *t)
 }
 
 static void
-check_example(struct bench *b)
+check_example(struct bench *b, struct arena *a)
 {
 	const struct example *x = b->x;
-	struct arena *a = arena_new(ARENA);
 	struct trial t;
 	struct err e;
 
-	if (a == NULL || !trial_judge(b->p, x, &as_it_is, a, &t, &e)) {
-		keep(b, false, "%s", a == NULL ? "no memory" : e.text);
-		goto out;
+	if (!trial_judge(b->p, x, &as_it_is, a, &t, &e)) {
+		keep(b, false, "%s", e.text);
+		return;
 	}
 	if (x->expect == EXPECT_ANSWER) {
 		check_answer(b, &t);
-		goto out;
+		return;
 	}
 	keep(b, !t.answered, "is no handshake (%s)", t.hs.reason);
 	keep(b, (int)t.verdict.code == (int)x->expect, "is %s, not %s (%s)",
@@ -263,10 +239,9 @@ check_example(struct bench *b)
 	if (x->event_type.p != NULL)
 		keep(b, str_eq(t.type, x->event_type), "type %.*s, not %.*s",
 		    STR_ARG(x->event_type), STR_ARG(t.type));
+	b->key_id = t.key_id;
 	if (t.verdict.code == VERDICT_GENUINE && t.verdict.alternative >= 0)
 		b->s = &b->p->signatures[t.verdict.alternative];
-out:
-	arena_free(a);
 }
 
 /* --- what is made of a genuine one -------------------------------------------------- */
@@ -277,137 +252,22 @@ refused(struct bench *b, const struct trial_change *c, const char *what)
 	keep(b, !trial_genuine(b->p, b->x, c), "%s is refused", what);
 }
 
-/* A byte of the body is flipped, at three places. */
 static void
-flip_body(struct bench *b)
+forgeries(struct bench *b)
 {
-	struct str body = b->x->body;
-	char *copy = malloc(body.n + 1);
-	struct trial_change c = { .body = { copy, body.n } };
+	const struct forgery *f;
+	struct sent spoiled;
 
-	if ((b->s->covers & COVERS_BODY) == 0 || body.n == 0 || copy == NULL)
-		goto out;
-	memcpy(copy, body.p, body.n);
-	for (size_t i = 0; i < 3; i++) {
-		size_t at = i * (body.n - 1) / 2;
+	for (size_t i = 0; (f = forgery_at(i)) != NULL; i++) {
+		struct arena *a = arena_new(ARENA);
 
-		copy[at] ^= 0x01;
-		refused(b, &c, i == 0 ? "the first byte of the body flipped" :
-		    i == 1 ? "a byte of the body flipped" :
-		    "the last byte of the body flipped");
-		copy[at] ^= 0x01;
+		if (a == NULL)
+			keep(b, false, "no memory");
+		else if (forge(f, b->s, &b->x->sent, a, &spoiled) == FORGED)
+			refused(b, &(struct trial_change){ .sent = &spoiled },
+			    forgery_says(f));
+		arena_free(a);
 	}
-out:
-	free(copy);
-}
-
-/* The body with a space after its first byte: the same JSON, other bytes. */
-static void
-respace_body(struct bench *b)
-{
-	struct str body = b->x->body;
-	char *copy = malloc(body.n + 2);
-	struct trial_change c = { .body = { copy, body.n + 1 } };
-
-	if ((b->s->covers & COVERS_BODY) != 0 && body.n > 0 && copy != NULL) {
-		copy[0] = body.p[0];
-		copy[1] = ' ';
-		memcpy(copy + 2, body.p + 1, body.n - 1);
-		refused(b, &c, "the body re-serialised");
-	}
-	free(copy);
-}
-
-static bool
-is_place_of(const struct signature *s, struct str name)
-{
-	for (size_t i = 0; i < s->nplaces; i++)
-		if (s->places[i].kind == PLACE_HEADER &&
-		    str_eq_nocase(s->places[i].name, name))
-			return true;
-	return false;
-}
-
-/* Several signatures in one value: a spoiled one of them is not missed. */
-static bool
-holds_several(const struct signature *s, struct str value)
-{
-	size_t items = 1;
-
-	for (size_t i = 0; s->form.list != 0 && i < value.n; i++)
-		items += value.p[i] == s->form.list;
-	return items > s->form.nitems;
-}
-
-enum spoil { CUT, CUT_HALF, FLIP, GONE, EMPTY, TWICE, JOINED, SPOILS };
-
-static const char *const spoil_says[SPOILS] = {
-	"the signature cut short", "the signature cut in half",
-	"the signature changed", "no signature", "an empty signature",
-	"the signature sent twice", "the signature joined by a web server",
-};
-
-/* One header of the request, spoiled, into h; how many it has become. */
-static size_t
-spoil(enum spoil way, const struct header *was, struct arena *a, struct header *h)
-{
-	struct str v = was->value;
-	char *copy;
-
-	h[0] = h[1] = *was;
-	switch (way) {
-	case CUT:
-		h->value = str_head(v, v.n - 1);
-		return 1;
-	case CUT_HALF:
-		h->value = str_head(v, v.n / 2);
-		return 1;
-	case FLIP:
-		h->value = arena_str(a, v);
-		copy = (char *)(uintptr_t)h->value.p;	/* the arena's, and ours */
-		if (copy != NULL)
-			copy[v.n / 2] = v.p[v.n / 2] == '0' ? '1' : '0';
-		return 1;
-	case GONE:
-		return 0;
-	case EMPTY:
-		h->value = STR("");
-		return 1;
-	case TWICE:
-		return 2;
-	case JOINED:
-		h->value = arena_printf(a, "%.*s, %.*s", STR_ARG(v), STR_ARG(v));
-		return 1;
-	case SPOILS:
-		break;
-	}
-	return 1;
-}
-
-static void
-spoil_header(struct bench *b, enum spoil way)
-{
-	const struct example *x = b->x;
-	struct arena *a = arena_new(ARENA);
-	struct header *h = a == NULL ? NULL :
-	    arena_alloc(a, (x->nheaders + 2) * sizeof(*h));
-	struct trial_change c = { .headers = h };
-	bool had = false;
-
-	for (size_t i = 0; h != NULL && i < x->nheaders; i++) {
-		const struct header *was = &x->headers[i];
-
-		if (!is_place_of(b->s, was->name) || was->value.n == 0) {
-			h[c.nheaders++] = *was;
-			continue;
-		}
-		had = !holds_several(b->s, was->value) || way >= GONE;
-		c.nheaders += spoil(way, was, a, &h[c.nheaders]);
-	}
-	/* A provider that doubles it may. */
-	if (had && !(b->s->repeats && (way == TWICE || way == JOINED)))
-		refused(b, &c, spoil_says[way]);
-	arena_free(a);
 }
 
 static void
@@ -446,27 +306,12 @@ other_clock(struct bench *b)
 	arena_free(a);
 }
 
-/* The query changed, where the URL is signed. */
-static void
-other_query(struct bench *b)
-{
-	struct str target = b->x->target;
-	struct arena *a = arena_new(ARENA);
-
-	if ((b->s->covers & COVERS_QUERY) != 0 && a != NULL)
-		refused(b, &(struct trial_change){ .target = arena_printf(a,
-		    "%.*s%cx=1", STR_ARG(target),
-		    str_find(target, '?') == -1 ? '?' : '&') },
-		    "another query");
-	arena_free(a);
-}
-
 /* Can auth_sign.c make such a request? */
 static bool
 can_be_signed(const struct bench *b, struct str content_type)
 {
 	const struct place *place = &b->s->places[0];
-	struct str body = b->x->body;
+	struct str body = b->x->sent.body;
 
 	/* A published vector over what is no body of that kind. */
 	if (content_type.n == 0 && body.n > 0 && body.p[0] != '{' &&
@@ -485,31 +330,28 @@ static void
 sign_anew(struct bench *b)
 {
 	const struct example *x = b->x;
-	struct sign_wish w = { .method = x->method, .url = x->url,
-	    .body = x->body, .now = x->clock, .private_key = x->private_key,
+	struct sign_wish w = { .method = x->sent.method, .url = x->sent.url,
+	    .body = x->sent.body, .now = x->clock, .private_key = x->private_key,
+	    .key_id = b->key_id,
 	    .alternative = (int)(b->s - b->p->signatures) };
 	struct arena *a = arena_new(ARENA);
-	struct example again = *x;
-	struct signed_request out;
 	struct route *r = NULL;
+	struct sent again;
 	struct err e;
 
-	for (size_t i = 0; i < x->nheaders; i++)
-		if (str_eq_nocase(x->headers[i].name, STR("content-type")))
-			w.content_type = x->headers[i].value;
+	for (size_t i = 0; i < x->sent.nheaders; i++)
+		if (str_eq_nocase(x->sent.headers[i].name, STR("content-type")))
+			w.content_type = x->sent.headers[i].value;
 	if (a == NULL || !can_be_signed(b, w.content_type) ||
 	    (r = route_new(b->p, NULL, x->secrets, x->secrets, x->nsecrets,
 	    x->params, &e)) == NULL)
 		goto out;
-	if (auth_sign(r, &w, a, &out, &e) != 0) {
+	if (auth_sign(r, &w, a, &again, &e) != 0)
 		keep(b, false, "is signed anew: %s", e.text);
-		goto out;
-	}
-	again.headers = out.headers;
-	again.nheaders = out.nheaders;
-	again.body = out.body;
-	again.target = str_skip(out.url, x->url.n - x->target.n);
-	keep(b, trial_genuine(b->p, &again, &as_it_is), "signed anew it holds");
+	else
+		keep(b, trial_genuine(b->p, x,
+		    &(struct trial_change){ .sent = &again }),
+		    "signed anew it holds");
 out:
 	route_free(r);
 	arena_free(a);
@@ -518,18 +360,20 @@ out:
 static void
 try_example(struct bench *b)
 {
+	struct arena *a = arena_new(ARENA);
+
 	b->s = NULL;
-	check_example(b);
-	if (b->x->expect != EXPECT_GENUINE || b->s == NULL)
-		return;
-	flip_body(b);
-	respace_body(b);
-	for (enum spoil way = 0; way < SPOILS; way++)
-		spoil_header(b, way);
-	other_secret(b);
-	other_clock(b);
-	other_query(b);
-	sign_anew(b);
+	if (a == NULL)
+		keep(b, false, "no memory");
+	else
+		check_example(b, a);
+	if (b->x->expect == EXPECT_GENUINE && b->s != NULL) {
+		forgeries(b);
+		other_secret(b);
+		other_clock(b);
+		sign_anew(b);
+	}
+	arena_free(a);
 }
 
 void

@@ -13,14 +13,11 @@
 
 #include "auth.h"
 #include "handshake.h"
-#include "provider.h"
+#include "provider_examples.h"
 
 /* An example, with something changed; { 0 }: as it is. */
 struct trial_change {
-	struct str	 body;		/* .p NULL: as it is */
-	struct str	 target;	/* likewise */
-	const struct header *headers;	/* NULL: as they are */
-	size_t		 nheaders;
+	const struct sent *sent;	/* NULL: as it is */
 	struct str	 secret;	/* .p NULL: the example's */
 	int64_t		 clock;		/* ms; 0: the example's */
 };
@@ -32,6 +29,7 @@ struct trial {
 	bool		 answered;	/* it was a handshake */
 	struct str	 id, type;	/* of a genuine one; .p NULL: it has none */
 	bool		 proven;
+	struct str	 key_id;	/* where it says whose key it is; or .p NULL */
 };
 
 /* false and a sentence when the hook itself could not be made of it. */

@@ -155,6 +155,26 @@ arena_str(struct arena *a, struct str s)
 }
 
 struct str
+arena_join(struct arena *a, const struct str *parts, size_t n)
+{
+	size_t size = 0, at = 0;
+	char *p;
+
+	for (size_t i = 0; i < n; i++) {
+		if (parts[i].n > SIZE_MAX - 1 - size)
+			return STR_NONE;
+		size += parts[i].n;
+	}
+	if ((p = arena_bytes(a, size + 1)) == NULL)
+		return STR_NONE;
+	for (size_t i = 0; i < n; at += parts[i++].n)
+		if (parts[i].n > 0)
+			memcpy(p + at, parts[i].p, parts[i].n);
+	p[size] = '\0';
+	return (struct str){ p, size };
+}
+
+struct str
 arena_printf(struct arena *a, const char *fmt, ...)
 {
 	va_list ap;

@@ -31,6 +31,9 @@ char		*arena_bytes(struct arena *, size_t);
 /* A copy with a NUL after it that n does not count; .p NULL at the limit. */
 struct str	 arena_str(struct arena *, struct str);
 
+/* n texts, one behind the other, whatever bytes they are; likewise. */
+struct str	 arena_join(struct arena *, const struct str *, size_t n);
+
 /* Formatted; .p NULL at the limit. */
 struct str	 arena_printf(struct arena *, const char *fmt, ...)
 		    __attribute__((format(printf, 2, 3)));

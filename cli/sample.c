@@ -9,6 +9,7 @@
 #include "base/os.h"
 #include "base/when.h"
 #include "cli/sample.h"
+#include "provider_examples.h"
 
 #define SAMPLE_MAX	((size_t)64 << 20)	/* of a body */
 
@@ -153,16 +154,16 @@ body_sample(struct sample *s, struct sign_wish *w, struct err *e)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		x = &examples[i];
-		if (x->expect != EXPECT_GENUINE || x->body.n == 0)
+		if (x->expect != EXPECT_GENUINE || x->sent.body.n == 0)
 			continue;
-		for (size_t j = 0; j < x->nheaders && w->content_type.n == 0; j++)
-			if (str_eq_nocase(x->headers[j].name, STR("content-type")))
-				w->content_type = x->headers[j].value;
+		for (size_t j = 0; j < x->sent.nheaders && w->content_type.n == 0; j++)
+			if (str_eq_nocase(x->sent.headers[j].name, STR("content-type")))
+				w->content_type = x->sent.headers[j].value;
 		/* A published vector may sign what the provider never sends. */
 		if (w->content_type.n == 0 && (p->bodies & BODY_JSON) != 0 &&
-		    *x->body.p != '{' && *x->body.p != '[')
+		    *x->sent.body.p != '{' && *x->sent.body.p != '[')
 			continue;
-		w->body = x->body;
+		w->body = x->sent.body;
 		if (w->type.n == 0 && x->event_type.p != NULL)
 			w->type = x->event_type;
 		return 0;

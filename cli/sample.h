@@ -64,7 +64,7 @@ struct sample {
 	struct route	*own;		/* made from provider */
 	const struct route *route;
 	struct str	 body;		/* before it was signed */
-	struct signed_request request;
+	struct sent request;
 };
 
 /* provider: the operand, or NULL.  Ended by sample_free() in any case. */

@@ -29,7 +29,7 @@ take_answer(char *p, size_t size, size_t n, void *into)
 }
 
 static struct curl_slist *
-headers_make(const struct signed_request *r)
+headers_make(const struct sent *r)
 {
 	struct curl_slist *list = NULL, *more;
 	struct buf b = BUF(1 << 20);
@@ -53,7 +53,7 @@ headers_make(const struct signed_request *r)
 }
 
 static int
-post(const struct signed_request *r, long *status, struct buf *answer,
+post(const struct sent *r, long *status, struct buf *answer,
     struct err *e)
 {
 	char why[CURL_ERROR_SIZE] = "", url[8192], method[32], direct[4096];

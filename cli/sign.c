@@ -31,7 +31,7 @@ put_quoted(struct buf *b, struct str s)
 }
 
 static void
-put_headers(struct buf *b, const struct signed_request *r, const char *between)
+put_headers(struct buf *b, const struct sent *r, const char *between)
 {
 	struct buf h = BUF(1 << 20);
 
@@ -49,7 +49,7 @@ static int
 put_curl(struct buf *b, const struct sample *s, const struct sample_options *o,
     struct err *e)
 {
-	const struct signed_request *r = &s->request;
+	const struct sent *r = &s->request;
 	bool same = str_eq(r->body, s->body);
 
 	buf_printf(b, "curl -sS -X %.*s ", STR_ARG(r->method));
@@ -74,7 +74,7 @@ put_curl(struct buf *b, const struct sample *s, const struct sample_options *o,
 }
 
 static void
-put_object(struct buf *b, const struct signed_request *r)
+put_object(struct buf *b, const struct sent *r)
 {
 	buf_put(b, STR("{\"method\":"));
 	buf_json(b, r->method);

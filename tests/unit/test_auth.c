@@ -805,7 +805,7 @@ test_key_signatures(void)
 		struct sign_wish w = { .url = STR("https://h/hook"), .body = STR(B),
 		    .now = T, .alternative = -1,
 		    .private_key = str_of(t[i].private) };
-		struct signed_request out;
+		struct sent out;
 		struct provider *p;
 		struct route *r;
 		struct request q;
