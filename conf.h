@@ -171,6 +171,9 @@ bool	conf_equal(const struct conf *, const struct conf *);
  */
 struct bundle	*conf_gather(const char *path, bool road, struct err *);
 
+/* The providers' files of a directory alone, as "provider:ID". */
+int	conf_gather_providers(struct bundle *, struct str dir, struct err *);
+
 /* The nearest word of a NULL-ended list, or NULL when none is near. */
 const char	*conf_nearest(struct str word, const char *const *words);
 

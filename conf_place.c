@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -296,45 +297,52 @@ gather_fetch_secrets(struct bundle *b, const struct conf *c, struct err *e)
 
 /* One file of the operator's directory, as "provider:ID". */
 static int
-gather_provider(struct bundle *b, const struct conf *c, const char *file,
-    struct err *e)
+gather_provider(struct bundle *b, struct str dir, const char *file, struct err *e)
 {
-	struct str path, name;
+	char path[4096], name[300];
 	char *p;
 	size_t n;
 	int rc;
 
-	path = arena_printf(c->arena, "%.*s/%s", STR_ARG(c->providers_dir), file);
-	name = arena_printf(c->arena, "provider:%.*s",
+	if (snprintf(path, sizeof(path), "%.*s/%s", STR_ARG(dir), file) >=
+	    (int)sizeof(path))
+		return err_set(e, ERR_NOINPUT, "%.*s: the path is too long",
+		    STR_ARG(dir));
+	snprintf(name, sizeof(name), "provider:%.*s",
 	    (int)(strlen(file) - strlen(".json")), file);
-	if (path.p == NULL || name.p == NULL)
-		return err_set(e, ERR_OS, "no memory");
-	if ((p = os_read_file(path.p, PROVIDER_MAX, &n, e)) == NULL)
+	if ((p = os_read_file(path, PROVIDER_MAX, &n, e)) == NULL)
 		return -1;
-	rc = bundle_put(b, name, (struct str){ p, n });
+	rc = bundle_put(b, str_of(name), (struct str){ p, n });
 	free(p);
 	return rc == 0 ? 0 : err_set(e, ERR_OS, "no memory");
+}
+
+int
+conf_gather_providers(struct bundle *b, struct str path, struct err *e)
+{
+	char name[4096];
+	struct dirent *d;
+	DIR *dir;
+	int rc = 0;
+
+	snprintf(name, sizeof(name), "%.*s", STR_ARG(path));
+	if ((dir = opendir(name)) == NULL)
+		return err_set(e, ERR_NOINPUT, "%s: %s", name, strerror(errno));
+	while (rc == 0 && (d = readdir(dir)) != NULL)
+		if (d->d_name[0] != '.' &&
+		    str_ends(str_of(d->d_name), STR(".json")))
+			rc = gather_provider(b, path, d->d_name, e);
+	closedir(dir);
+	return rc;
 }
 
 static int
 gather_providers(struct bundle *b, const struct conf *c, struct err *e)
 {
-	struct dirent *d;
-	DIR *dir;
-	int rc = 0;
-
-	if (c->providers_dir.p == NULL)
+	if (c->providers_dir.p == NULL ||
+	    conf_gather_providers(b, c->providers_dir, e) == 0)
 		return 0;
-	if ((dir = opendir(c->providers_dir.p)) == NULL)
-		return err_set(e, ERR_NOINPUT, "%.*s: \"providers\": %.*s: %s",
-		    STR_ARG(c->name), STR_ARG(c->providers_dir),
-		    strerror(errno));
-	while (rc == 0 && (d = readdir(dir)) != NULL)
-		if (d->d_name[0] != '.' &&
-		    str_ends(str_of(d->d_name), STR(".json")))
-			rc = gather_provider(b, c, d->d_name, e);
-	closedir(dir);
-	return rc;
+	return err_at(e, "%.*s: \"providers\"", STR_ARG(c->name));
 }
 
 struct bundle *

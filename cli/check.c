@@ -17,6 +17,7 @@
 
 #include "base/os.h"
 #include "cli/cli.h"
+#include "cli/describe.h"
 #include "cli/webserver.h"
 #include "route.h"
 
@@ -53,47 +54,12 @@ const struct option_row check_options[] = {
 /* --- our own -------------------------------------------------------------- */
 
 static void
-put_covers(struct buf *b, unsigned covers)
-{
-	static const struct { unsigned bit; const char *name; } t[] = {
-		{ COVERS_BODY, "body" }, { COVERS_FIELDS, "form fields" },
-		{ COVERS_QUERY, "query" }, { COVERS_METHOD, "method" },
-		{ COVERS_PATH, "path" },
-	};
-	size_t n = 0;
-
-	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)
-		/* The fields are in the body. */
-		if ((covers & t[i].bit) != 0 && !(t[i].bit == COVERS_FIELDS &&
-		    (covers & COVERS_BODY) != 0))
-			buf_printf(b, "%s%s", n++ > 0 ? " + " : "", t[i].name);
-	if (n == 0)
-		buf_put(b, STR("nothing of the request"));
-}
-
-/* "hmac-sha256 over body or ed25519 over body", "the secret in it". */
-static void
 put_proof(struct buf *b, const struct route *r)
 {
-	const struct signature *s;
-
-	if (r->hook->auth == AUTH_NONE) {
+	if (r->hook->auth == AUTH_NONE)
 		buf_put(b, STR("NOTHING: \"auth\" is \"none\""));
-		return;
-	}
-	for (size_t i = 0; r->provider != NULL && i < r->provider->nsignatures; i++) {
-		s = &r->provider->signatures[i];
-		if (i > 0)
-			buf_put(b, STR(" or "));
-		if (s->algorithm->family == FAMILY_EQUAL) {
-			buf_put(b, STR("the secret itself"));
-			continue;
-		}
-		buf_printf(b, "%s over ", s->algorithm->name);
-		put_covers(b, s->covers);
-		if (s->time_signed)
-			buf_put(b, STR(" + time"));
-	}
+	else
+		describe_proof(b, r->provider);
 }
 
 static void

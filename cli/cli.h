@@ -57,11 +57,13 @@ int	serve_run(const struct command *, int, char **, struct err *);
 int	check_run(const struct command *, int, char **, struct err *);
 int	providers_run(const struct command *, int, char **, struct err *);
 int	events_run(const struct command *, int, char **, struct err *);
+int	capture_run(const struct command *, int, char **, struct err *);
 int	send_run(const struct command *, int, char **, struct err *);
 int	sign_run(const struct command *, int, char **, struct err *);
 
 extern const struct option_row serve_options[], check_options[],
-    providers_options[], events_options[], send_options[], sign_options[];
+    providers_options[], events_options[], capture_options[], send_options[],
+    sign_options[];
 
 /* --- what several of them need -------------------------------------------- */
 
@@ -92,6 +94,12 @@ int	cli_time(const char *text, int64_t now, int64_t *ms, struct err *);
 
 /* All of buf to stdout; -1 when it cannot be written. */
 int	cli_print(struct buf *, struct err *);
+
+/* RFC 3339 in UTC, with ms: cli_time() takes it back. */
+void	cli_put_time(struct buf *, int64_t ms);
+
+/* "90s", "10m", "2h", "3d"; ms. */
+int	cli_span(const char *text, int64_t *ms, struct err *);
 
 #define CLI_OUT_MAX	((size_t)1 << 30)	/* of what is printed at once */
 

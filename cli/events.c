@@ -1,29 +1,18 @@
 /*
  * events.c - what the inbox holds, asked of the courier.
- *
- * The running courier is asked through its socket.  When none answers, one is
- * started that only reads, with a socket pair as its single door: so every
- * command here works with the service stopped, and there is one way to read.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/os.h"
 #include "base/when.h"
+#include "cli/asked.h"
 #include "cli/cli.h"
-#include "wire.h"
 
-#define PATIENCE_MS	15000		/* without a word from the courier */
 #define TAIL_MS		400
 #define LIMIT		20
 
@@ -59,174 +48,6 @@ const struct option_row events_options[] = {
 	{ NULL, 0, NULL, 0, NULL }
 };
 #undef AT
-
-/* --- the one who is asked ------------------------------------------------- */
-
-struct courier {
-	struct wire	*wire;
-	pid_t		 reader;	/* one of our own, or 0 */
-	uint64_t	 ticket;
-};
-
-static void
-courier_close(struct courier *c)
-{
-	wire_free(c->wire);		/* a reader ends when its door closes */
-	c->wire = NULL;
-	if (c->reader > 0)
-		while (waitpid(c->reader, NULL, 0) == -1 && errno == EINTR)
-			;
-	c->reader = 0;
-}
-
-static int
-reader_start(struct courier *c, const char *config, struct err *e)
-{
-	char program[512], door[16];
-	const char *argv[8];
-	int pair[2];
-	size_t n = 0;
-
-	if (cli_program("hooklatch-courier", program, sizeof(program), e) == -1)
-		return -1;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
-		return err_set(e, ERR_OS, "socketpair: %s", strerror(errno));
-	snprintf(door, sizeof(door), "%d", pair[1]);
-	argv[n++] = "hooklatch-courier";
-	argv[n++] = "--read-only";
-	argv[n++] = "--operator-fd";
-	argv[n++] = door;
-	if (config != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = config;
-	}
-	argv[n] = NULL;
-	if ((c->reader = fork()) == 0) {
-		fcntl(pair[1], F_SETFD, 0);
-		execv(program, (char *const *)argv);
-		_exit(ERR_OS);
-	}
-	close(pair[1]);
-	if (c->reader == -1) {
-		c->reader = 0;
-		close(pair[0]);
-		return err_set(e, ERR_OS, "fork: %s", strerror(errno));
-	}
-	c->wire = wire_new(pair[0], DOOR_OPERATOR, WIRE_MAX);
-	return c->wire != NULL ? 0 : err_set(e, ERR_OS, "not enough memory");
-}
-
-/* The end of a reader of our own says why better than a closed socket. */
-static int
-courier_lost(struct courier *c, struct err *e)
-{
-	int status = 0;
-
-	if (c->reader > 0) {
-		wire_free(c->wire);
-		c->wire = NULL;
-		waitpid(c->reader, &status, 0);
-		c->reader = 0;
-		if (WIFEXITED(status) && WEXITSTATUS(status) >= 64 &&
-		    WEXITSTATUS(status) <= 78)
-			return err_set(e, (enum errcode)WEXITSTATUS(status),
-			    "the inbox cannot be read; what hooklatch-courier said "
-			    "stands above");
-	}
-	return err_set(e, ERR_AWAY, "the courier closed the connection: it is being "
-	    "stopped, or you are neither root nor the user that it runs as");
-}
-
-/* The next message; a descriptor that comes along is the caller's. */
-static int
-courier_next(struct courier *c, struct wire_msg *m, struct err *e)
-{
-	struct pollfd p = { .fd = wire_fd(c->wire) };
-	int rc;
-
-	for (;;) {
-		if ((rc = wire_next(c->wire, m, e)) != 0)
-			return rc == 1 ? 0 : -1;
-		p.events = (short)(POLLIN | (wire_waiting(c->wire) ? POLLOUT : 0));
-		rc = poll(&p, 1, PATIENCE_MS);
-		if (rc == 0)
-			return err_set(e, ERR_AWAY, "the courier has not answered for "
-			    "%d s; is it stopped or the disk stuck?",
-			    PATIENCE_MS / 1000);
-		if (rc == -1)
-			return err_set(e, ERR_OS, "poll: %s", strerror(errno));
-		if ((p.revents & POLLOUT) != 0 && wire_flush(c->wire, e) == -1)
-			return courier_lost(c, e);
-		if ((p.revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
-		    wire_receive(c->wire, e) == -1) {
-			/* What came before the end still counts. */
-			if ((rc = wire_next(c->wire, m, e)) == 1)
-				return 0;
-			return courier_lost(c, e);
-		}
-	}
-}
-
-static int
-courier_say(struct courier *c, enum wire_type type, struct buf *b, struct err *e)
-{
-	int rc = -1;
-
-	if (buf_ok(b) && wire_send(c->wire, type, buf_str(b), -1) == 0)
-		rc = 0;
-	else
-		err_set(e, ERR_SOFTWARE, "the question does not fit a message");
-	buf_free(b);
-	if (rc == 0 && wire_flush(c->wire, e) == -1)
-		rc = courier_lost(c, e);
-	return rc;
-}
-
-/* Who we are, and whether we are welcome. */
-static int
-courier_greet(struct courier *c, struct err *e)
-{
-	struct buf b = BUF(256);
-	struct wire_msg m;
-
-	put_u8(&b, ROLE_OPERATOR);
-	put_u32(&b, (uint32_t)getpid());
-	put_str(&b, STR("hooklatch"));
-	if (courier_say(c, WIRE_HELLO, &b, e) == -1 || courier_next(c, &m, e) == -1)
-		return -1;
-	if (m.fd != -1)
-		close(m.fd);
-	if (m.type != WIRE_WELCOME)
-		return err_set(e, ERR_PROTOCOL, "the courier answers in words of "
-		    "another version");
-	return 0;
-}
-
-static int
-courier_open(struct courier *c, const struct conf *conf, const char *config,
-    struct err *e)
-{
-	char path[256];
-	struct err away;
-	int fd = -1;
-
-	*c = (struct courier){ .reader = 0 };
-	signal(SIGPIPE, SIG_IGN);
-	if (conf->inbox_kind != INBOX_SQLITE)
-		return err_set(e, ERR_CONF, "\"inbox\" is \"%.*s\": no events are kept "
-		    "here", STR_ARG(conf->inbox));
-	snprintf(path, sizeof(path), "%.*s", STR_ARG(conf->courier));
-	if ((fd = os_connect_unix(path, &away)) == -1) {
-		if (reader_start(c, config, e) == -1)
-			return -1;
-	} else if ((c->wire = wire_new(fd, DOOR_OPERATOR, WIRE_MAX)) == NULL) {
-		return err_set(e, ERR_OS, "not enough memory");
-	}
-	if (courier_greet(c, e) == 0)
-		return 0;
-	courier_close(c);
-	return -1;
-}
 
 /* --- rows as they come ---------------------------------------------------- */
 
@@ -285,14 +106,12 @@ row_take(struct printer *p, struct wire_msg *m, struct err *e)
 
 /* Every row of an answer, up to its END. */
 static int
-rows_take(struct courier *c, struct printer *p, struct err *e)
+rows_take(struct asked *c, struct printer *p, struct err *e)
 {
 	struct wire_msg m;
-	struct get g;
-	struct str wrong;
 
 	for (;;) {
-		if (courier_next(c, &m, e) == -1)
+		if (asked_next(c, &m, e) == -1)
 			return -1;
 		if (m.type == WIRE_ROW) {
 			if (row_take(p, &m, e) == -1)
@@ -301,29 +120,18 @@ rows_take(struct courier *c, struct printer *p, struct err *e)
 		}
 		if (m.fd != -1)
 			close(m.fd);
-		if (m.type != WIRE_END)
-			return err_set(e, ERR_PROTOCOL, "the courier said something "
-			    "that is no row");
-		g = GET(m.body);
-		get_u64(&g);
-		get_u64(&g);
-		wrong = get_str(&g);
-		if (!get_done(&g))
-			return err_set(e, ERR_PROTOCOL, "an end that cannot be read");
-		if (wrong.n > 0)
-			return err_set(e, ERR_TEMP, "%.*s", STR_ARG(wrong));
-		return 0;
+		return asked_end(&m, e);
 	}
 }
 
 static int
-list(struct courier *c, const struct filter *f, struct printer *p, struct err *e)
+list(struct asked *c, const struct filter *f, struct printer *p, struct err *e)
 {
 	struct buf b = BUF(64 * 1024);
 
 	put_u64(&b, ++c->ticket);
 	put_filter(&b, f);
-	if (courier_say(c, WIRE_LIST, &b, e) == -1)
+	if (asked_say(c, WIRE_LIST, &b, e) == -1)
 		return -1;
 	return rows_take(c, p, e);
 }
@@ -359,20 +167,6 @@ put_word(struct buf *b, struct str word, size_t width)
 	buf_free(&safe);
 }
 
-static void
-put_time(struct buf *b, int64_t ms)
-{
-	time_t s = (time_t)(ms / 1000);
-	struct tm tm;
-	char text[32];
-
-	/* As RFC 3339, in UTC: --since takes it back. */
-	if (gmtime_r(&s, &tm) == NULL ||
-	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-		snprintf(text, sizeof(text), "%lld", (long long)s);
-	buf_printf(b, "%s.%03dZ", text, (int)(ms % 1000));
-}
-
 static int
 print_table(struct printer *p, const struct inbox_row *row, struct err *e)
 {
@@ -388,7 +182,7 @@ print_table(struct printer *p, const struct inbox_row *row, struct err *e)
 	if (row->stored.repeats > 0)
 		snprintf(repeats, sizeof(repeats), "%llu",
 		    (unsigned long long)row->stored.repeats);
-	put_time(&b, row->event.received_at);
+	cli_put_time(&b, row->event.received_at);
 	buf_printf(&b, "  %-36s  ", row->event.id);
 	put_word(&b, row->event.hook, 18);
 	buf_put(&b, STR("  "));
@@ -463,7 +257,7 @@ print_show(struct printer *p, const struct inbox_row *row, struct err *e)
 	}
 	put_fact(&b, "id", str_of(v->id));
 	buf_printf(&b, "%-14s ", "received");
-	put_time(&b, v->received_at);
+	cli_put_time(&b, v->received_at);
 	buf_putc(&b, '\n');
 	put_fact(&b, "hook", v->hook);
 	put_fact(&b, "provider", v->provider);
@@ -476,14 +270,14 @@ print_show(struct printer *p, const struct inbox_row *row, struct err *e)
 	put_fact(&b, "secret", v->secret);
 	if (v->signed_at != 0) {
 		buf_printf(&b, "%-14s ", "signed");
-		put_time(&b, v->signed_at);
+		cli_put_time(&b, v->signed_at);
 		buf_putc(&b, '\n');
 	}
 	buf_printf(&b, "%-14s %llu", "repeats",
 	    (unsigned long long)row->stored.repeats);
 	if (row->last_repeat_at != 0) {
 		buf_put(&b, STR(", last "));
-		put_time(&b, row->last_repeat_at);
+		cli_put_time(&b, row->last_repeat_at);
 	}
 	buf_putc(&b, '\n');
 	if ((row->stored.flags & STORED_OTHER_BODY) != 0)
@@ -545,7 +339,7 @@ filter_make(struct filter *f, const struct events_options *o, struct err *e)
 }
 
 static int
-events_list(struct courier *c, const struct events_options *o, struct err *e)
+events_list(struct asked *c, const struct events_options *o, struct err *e)
 {
 	struct printer p = { .o = o, .row = o->json ? print_json : print_table };
 	struct filter f;
@@ -558,7 +352,7 @@ events_list(struct courier *c, const struct events_options *o, struct err *e)
 }
 
 static int
-events_show(struct courier *c, const struct events_options *o, const char *id,
+events_show(struct asked *c, const struct events_options *o, const char *id,
     struct err *e)
 {
 	struct printer p = { .o = o, .row = o->json ? print_show_json : print_show };
@@ -566,7 +360,7 @@ events_show(struct courier *c, const struct events_options *o, const char *id,
 
 	put_u64(&b, ++c->ticket);
 	put_str(&b, str_of(id));
-	if (courier_say(c, WIRE_SHOW, &b, e) == -1)
+	if (asked_say(c, WIRE_SHOW, &b, e) == -1)
 		return -1;
 	if (rows_take(c, &p, e) == -1) {
 		if (e->code == ERR_TEMP)	/* its words about this one event */
@@ -593,7 +387,7 @@ print_nothing(struct printer *p, const struct inbox_row *row, struct err *e)
  * short read: a reader that stays would stop the inbox's checkpoints.
  */
 static int
-events_tail(struct courier *c, const struct conf *conf,
+events_tail(struct asked *c, const struct conf *conf,
     const struct events_options *o, struct err *e)
 {
 	struct printer p = { .o = o, .row = print_nothing };
@@ -618,12 +412,12 @@ events_tail(struct courier *c, const struct conf *conf,
 	f.limit = 0;
 	for (;;) {
 		f.after = p.cursor;
-		if (c->wire == NULL && courier_open(c, conf, o->config, e) == -1)
+		if (c->wire == NULL && asked_open(c, conf, o->config, true, e) == -1)
 			return -1;
 		if (list(c, &f, &p, e) == -1) {
 			if (e->code == ERR_IO)	/* our own output */
 				return -1;
-			courier_close(c);	/* it may be back in a moment */
+			asked_close(c);	/* it may be back in a moment */
 			poll(NULL, 0, 1000);
 			continue;
 		}
@@ -635,7 +429,7 @@ int
 events_run(const struct command *self, int argc, char **argv, struct err *e)
 {
 	struct events_options o = { .config = NULL };
-	struct courier c = { .reader = 0 };
+	struct asked c = { .reader = 0 };
 	struct conf *conf;
 	const char *what;
 	int rc;
@@ -661,14 +455,14 @@ events_run(const struct command *self, int argc, char **argv, struct err *e)
 		setenv("PROVIDER", "secret-header", 0);
 	if ((conf = cli_conf(o.config, NULL, NULL, e)) == NULL)
 		return -1;
-	rc = courier_open(&c, conf, o.config, e);
+	rc = asked_open(&c, conf, o.config, true, e);
 	if (rc == 0 && strcmp(what, "show") == 0)
 		rc = events_show(&c, &o, argv[1], e);
 	else if (rc == 0 && strcmp(what, "tail") == 0)
 		rc = events_tail(&c, conf, &o, e);
 	else if (rc == 0)
 		rc = events_list(&c, &o, e);
-	courier_close(&c);
+	asked_close(&c);
 	conf_free(conf);
 	return rc;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <errno.h>
 #include <signal.h>
+#include <time.h>
 
 #include "base/os.h"
 #include "base/when.h"
@@ -26,10 +27,13 @@ static const struct command commands[] = {
 	    serve_options, serve_run },
 	{ "check", "", "prove a configuration, ours or the web server's",
 	    check_options, check_run },
-	{ "providers", "[ID]", "what is known of each provider, and what it needs",
+	{ "providers", "[ID | FILE...]", "what is known of each provider; try a file of your own",
 	    providers_options, providers_run },
 	{ "events", "list | show ID | tail", "what the inbox holds",
 	    events_options, events_run },
+	{ "capture", "open | list | show | shut | forget [NAME]",
+	    "secrets that a handshake brings, and when they may come",
+	    capture_options, capture_run },
 	{ "send", "[PROVIDER]", "post a signed sample to a URL",
 	    send_options, send_run },
 	{ "sign", "[PROVIDER]", "print a sample's headers for curl",
@@ -181,8 +185,9 @@ cli_options(const struct command *c, int argc, char **argv, void *into,
 			*(bool *)((char *)into + o->at) = true;
 			continue;
 		}
-		if (value == NULL && i + 1 < argc &&
-		    (argv[i + 1][0] != '-' || argv[i + 1][1] == '\0'))
+		/* "-" and "-60" are no options. */
+		if (value == NULL && i + 1 < argc && (argv[i + 1][0] != '-' ||
+		    strchr("0123456789", argv[i + 1][1]) != NULL))
 			value = argv[++i];
 		if (value == NULL && *o->arg == '[')
 			value = "";
@@ -275,29 +280,60 @@ cli_conf(const char *path, struct bundle **bundle, struct buf *warnings,
 	return c;
 }
 
-int
-cli_time(const char *text, int64_t now, int64_t *ms, struct err *e)
+static bool
+span_read(struct str text, int64_t *ms)
 {
 	static const struct { char letter; int64_t ms; } units[] = {
 		{ 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { 'd', 86400000 },
 	};
-	struct str t = str_trim(str_of(text));
-	struct str number;
+	struct str number = str_head(text, text.n > 0 ? text.n - 1 : 0);
 	uint64_t n;
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]) && text.n > 1; i++)
+		if (text.p[text.n - 1] == units[i].letter &&
+		    str_to_u64(number, &n) &&
+		    n <= (uint64_t)(INT64_MAX / units[i].ms)) {
+			*ms = (int64_t)n * units[i].ms;
+			return true;
+		}
+	return false;
+}
+
+int
+cli_span(const char *text, int64_t *ms, struct err *e)
+{
+	return span_read(str_of(text), ms) ? 0 : err_set(e, ERR_USAGE, "\"%s\" is no "
+	    "span of time: write 90s, 10m, 2h or 3d", text);
+}
+
+int
+cli_time(const char *text, int64_t now, int64_t *ms, struct err *e)
+{
+	struct str t = str_trim(str_of(text));
+	int64_t span;
 
 	if (when_parse(t, WHEN_ISO8601, ms))
 		return 0;
 	if (str_ends(t, STR(" ago")))
 		t.n -= 4;
-	number = str_head(t, t.n > 0 ? t.n - 1 : 0);
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]) && t.n > 1; i++)
-		if (t.p[t.n - 1] == units[i].letter && str_to_u64(number, &n) &&
-		    n < (uint64_t)(now / units[i].ms)) {
-			*ms = now - (int64_t)n * units[i].ms;
-			return 0;
-		}
-	return err_set(e, ERR_USAGE, "\"%s\" is no time: write 90s, 10m, 2h or 3d "
-	    "(before now), or 2026-01-31T12:00:00Z", text);
+	if (!span_read(t, &span) || span >= now)
+		return err_set(e, ERR_USAGE, "\"%s\" is no time: write 90s, 10m, 2h "
+		    "or 3d (before now), or 2026-01-31T12:00:00Z", text);
+	*ms = now - span;
+	return 0;
+}
+
+void
+cli_put_time(struct buf *b, int64_t ms)
+{
+	time_t s = (time_t)(ms / 1000);
+	struct tm tm;
+	char text[32];
+
+	if (gmtime_r(&s, &tm) == NULL ||
+	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+		snprintf(text, sizeof(text), "%lld", (long long)s);
+	buf_printf(b, "%s.%03dZ", text, (int)(ms % 1000));
 }
 
 int

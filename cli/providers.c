@@ -1,287 +1,244 @@
 /*
- * providers.c - what is known of each provider, for people.
+ * providers.c - what is known of each provider, and whether a file of one's own is
+ * right.
  */
-#include <ctype.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
+#include "base/os.h"
+#include "cli/catalog.h"
 #include "cli/cli.h"
-#include "provider.h"
+#include "cli/describe.h"
+#include "provider_trial.h"
+
+#define FILE_MAX	((size_t)1 << 20)
+#define MATCH_MAX	((size_t)1 << 20)
 
 struct providers_options {
-	bool	json;
+	const char	*config;
+	const char	*dir;
+	struct words	 match;
+	bool		 json;
+	bool		 markdown;
+	bool		 schema;
+	bool		 test;
 };
 
+#define AT(field)	offsetof(struct providers_options, field)
 const struct option_row providers_options[] = {
-	{ "json", 0, NULL, offsetof(struct providers_options, json),
-	    "one object a line" },
+	{ "config", 'c', "FILE", AT(config),
+	    "also those of the directory that this configuration names" },
+	{ "dir", 'd', "DIR", AT(dir), "also those of a directory" },
+	{ "match", 'm', "WORD...", AT(match),
+	    "only those whose name, proof or needs have this word" },
+	{ "json", 0, NULL, AT(json), "one object a line" },
+	{ "markdown", 0, NULL, AT(markdown), "the table for docs/" },
+	{ "schema", 0, NULL, AT(schema),
+	    "print the JSON Schema of such files, for editors" },
+	{ "test", 0, NULL, AT(test),
+	    "try files of your own: every example, and forgeries made of them" },
 	{ NULL, 0, NULL, 0, NULL }
 };
+#undef AT
 
-/* --- words ---------------------------------------------------------------- */
+/* --- a file of one's own -------------------------------------------------------- */
 
-/* "secret", "public_key", then what else its file asks for. */
-static void
-put_needs(struct buf *b, const struct provider *p, const char *between, bool quoted)
+/* "dir/acme.json" -> "acme". */
+static struct str
+id_of(const char *path)
 {
-	const char *q = quoted ? "\"" : "";
-	size_t n = 0;
+	const char *slash = strrchr(path, '/');
+	struct str id = str_of(slash != NULL ? slash + 1 : path);
 
-	if (p->wants_secret)
-		buf_printf(b, "%s%ssecret%s", n++ > 0 ? between : "", q, q);
-	if (p->wants_public_key && (p->asks & (1u << PARAM_PUBLIC_KEY)) == 0)
-		buf_printf(b, "%s%spublic_key%s", n > 0 ? quoted ? between : " or " :
-		    "", q, q), n++;
-	for (int i = 0; i < PARAM_COUNT; i++)
-		if ((p->asks & (1u << i)) != 0)
-			buf_printf(b, "%s%s%s%s", n++ > 0 ? between : "", q,
-			    hook_param_names[i], q);
-	if (n == 0 && !quoted)
-		buf_putc(b, '-');
+	if (str_ends(id, STR(".json")))
+		id.n -= 5;
+	return id;
+}
+
+static bool
+is_path(const char *word)
+{
+	return strchr(word, '/') != NULL || str_ends(str_of(word), STR(".json"));
 }
 
 static void
-put_algorithms(struct buf *b, const struct provider *p, const char *between,
-    bool quoted)
+say_broken(void *arg, const char *broken)
 {
-	const char *q = quoted ? "\"" : "";
-	const char *name;
-	size_t n = 0;
-	bool said;
-
-	for (size_t i = 0; i < p->nsignatures; i++) {
-		name = p->signatures[i].algorithm->name;
-		said = false;
-		for (size_t j = 0; j < i; j++)
-			said = said || p->signatures[j].algorithm ==
-			    p->signatures[i].algorithm;
-		if (!said)
-			buf_printf(b, "%s%s%s%s", n++ > 0 ? between : "", q, name, q);
-	}
-	if (n == 0 && !quoted)
-		buf_putc(b, '-');
-}
-
-static struct provider *
-provider_shipped(struct str id, struct err *e)
-{
-	struct str text = provider_text(id), near;
-	char name[80];
-
-	if (text.p == NULL) {
-		near = provider_nearest(id);
-		if (near.p != NULL)
-			err_set(e, ERR_USAGE, "there is no provider \"%.*s\"; did you "
-			    "mean \"%.*s\"?", STR_ARG(id), STR_ARG(near));
-		else
-			err_set(e, ERR_USAGE, "there is no provider \"%.*s\"; "
-			    "\"hooklatch providers\" lists them", STR_ARG(id));
-		return NULL;
-	}
-	snprintf(name, sizeof(name), "providers/%.*s.json", STR_ARG(id));
-	return provider_read(text, id, name, e);
-}
-
-/* --- one line for each ---------------------------------------------------- */
-
-static void
-put_row(struct buf *b, const struct provider *p)
-{
-	struct buf by = BUF(1024);
-
-	put_algorithms(&by, p, ", ", false);
-	buf_printf(b, "%-24.*s %-28.*s %-32.*s ", STR_ARG(p->id),
-	    STR_ARG(str_head(p->name, 28)), (int)by.n, by.p);
-	buf_free(&by);
-	put_needs(b, p, ", ", false);
-	buf_putc(b, '\n');
-}
-
-static void
-put_object(struct buf *b, const struct provider *p)
-{
-	static const struct { enum body_kind kind; const char *name; } kinds[] = {
-		{ BODY_JSON, "json" }, { BODY_FORM, "form" },
-		{ BODY_MULTIPART, "multipart" }, { BODY_ANY, "any" },
-	};
-	size_t n = 0;
-
-	buf_put(b, STR("{\"id\":"));
-	buf_json(b, p->id);
-	buf_put(b, STR(",\"name\":"));
-	buf_json(b, p->name);
-	buf_put(b, STR(",\"docs\":"));
-	buf_json(b, p->docs);
-	buf_put(b, STR(",\"setup\":"));
-	buf_json(b, p->setup);
-	buf_put(b, STR(",\"algorithms\":["));
-	put_algorithms(b, p, ",", true);
-	buf_put(b, STR("],\"needs\":["));
-	put_needs(b, p, ",", true);
-	buf_put(b, STR("],\"bodies\":["));
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if ((p->bodies & kinds[i].kind) != 0)
-			buf_printf(b, "%s\"%s\"", n++ > 0 ? "," : "", kinds[i].name);
-	buf_printf(b, "],\"handshakes\":%s,\"deadline_ms\":%lld,\"retries\":",
-	    p->nhandshakes > 0 ? "true" : "false", (long long)p->deadline);
-	buf_json(b, p->retries);
-	buf_put(b, STR(",\"weak\":["));
-	for (size_t i = 0; i < p->nweak; i++) {
-		if (i > 0)
-			buf_putc(b, ',');
-		buf_json(b, p->weak[i]);
-	}
-	buf_put(b, STR("]}\n"));
-}
-
-/* --- one in full ---------------------------------------------------------- */
-
-static void
-put_wrapped(struct buf *b, const char *name, struct str text)
-{
-	size_t at = 0;
-	struct str word;
-
-	if (text.n == 0)
-		return;
-	buf_printf(b, "%-10s", name);
-	while (text.p != NULL) {
-		word = str_cut(&text, ' ');
-		if (at > 0 && at + word.n > 66) {
-			buf_printf(b, "\n%-10s", "");
-			at = 0;
-		}
-		buf_printf(b, " %.*s", STR_ARG(word));
-		at += word.n + 1;
-	}
-	buf_putc(b, '\n');
-}
-
-/* The file's own words say best what is signed. */
-static void
-put_signature(struct buf *b, const struct json_object *s)
-{
-	static const char *const wheres[] = { "header", "query", "field", "body" };
-	const struct json_object *v;
-	struct buf line = BUF(4096);
-
-	for (size_t i = 0; i < 4; i++) {
-		if ((v = json_member(s, wheres[i])) == NULL)
-			continue;
-		if (json_kind(v) == JSON_ARRAY)
-			v = json_at(v, 0);
-		buf_printf(&line, "%s %.*s", wheres[i], STR_ARG(json_text(v)));
-		break;
-	}
-	if ((v = json_member(s, "form")) != NULL)
-		buf_printf(&line, ": %.*s", STR_ARG(json_text(v)));
-	if ((v = json_member(s, "algorithm")) != NULL)
-		buf_printf(&line, ", %.*s", STR_ARG(json_text(v)));
-	if (str_eq(json_text(v), STR("equal")))
-		buf_put(&line, STR(": the value is the secret itself"));
-	else if ((v = json_member(s, "signs")) != NULL)
-		buf_printf(&line, " of %.*s", STR_ARG(json_text(v)));
-	else
-		buf_put(&line, STR(" of {body}"));
-	put_wrapped(b, "proof", buf_str(&line));
-	buf_free(&line);
-}
-
-static void
-put_variable(struct buf *b, struct str id)
-{
-	for (size_t i = 0; i < id.n; i++)
-		buf_putc(b, isalnum((unsigned char)id.p[i]) ?
-		    (char)toupper((unsigned char)id.p[i]) : '_');
+	(void)arg;
+	printf("wrong: %s\n", broken);
 }
 
 static int
-put_full(struct buf *b, const struct provider *p, struct err *e)
+test_files(int argc, char **argv, struct err *e)
 {
-	const struct json_object *s;
-	struct json_doc *doc;
-	struct buf needs = BUF(1024);
+	int bad = 0;
 
-	if ((doc = json_read(provider_text(p->id), "its file", e)) == NULL)
-		return -1;
-	put_wrapped(b, "name", p->name);
-	put_wrapped(b, "docs", p->docs);
-	put_wrapped(b, "set-up", p->setup);
-	put_needs(&needs, p, ", ", false);
-	put_wrapped(b, "needs", buf_str(&needs));
-	buf_free(&needs);
-	s = json_member(json_root(doc), "signature");
-	if (s != NULL && json_kind(s) == JSON_OBJECT)
-		put_signature(b, s);
-	for (size_t i = 0; s != NULL && json_kind(s) == JSON_ARRAY &&
-	    i < json_count(s); i++)
-		put_signature(b, json_at(s, i));
-	if (p->nhandshakes > 0)
-		put_wrapped(b, "handshake", STR("answered by hooklatch"));
-	if (p->deadline > 0)
-		buf_printf(b, "%-10s %g s for the answer\n", "waits",
-		    (double)p->deadline / 1000);
-	put_wrapped(b, "retries", p->retries);
-	for (size_t i = 0; i < p->nweak; i++)
-		put_wrapped(b, i == 0 ? "weak" : "", p->weak[i]);
-	json_close(doc);
+	if (argc == 0)
+		return err_set(e, ERR_USAGE, "--test wants the file of a provider");
+	for (int i = 0; i < argc; i++) {
+		struct trial_count count = { .says = say_broken };
+		size_t n = 0;
+		char *text = os_read_file(argv[i], FILE_MAX, &n, e);
 
-	buf_printf(b, "\nin the configuration:\n  \"/hooks/%.*s\": { \"provider\": "
-	    "\"%.*s\"", STR_ARG(p->id), STR_ARG(p->id));
-	if (p->wants_secret) {
-		buf_put(b, STR(", \"secret\": \"env:"));
-		put_variable(b, p->id);
-		buf_put(b, STR("_SECRET\""));
-	} else if (p->wants_public_key) {
-		buf_put(b, STR(", \"public_key\": \"...\""));
+		if (text == NULL)
+			return -1;
+		trial_file(id_of(argv[i]), (struct str){ text, n }, argv[i], &count);
+		free(text);
+		printf("%s: %lu checks hold, %lu do not\n", argv[i], count.kept,
+		    count.broken);
+		bad += count.broken > 0;
 	}
-	for (int i = 0; i < PARAM_COUNT; i++)
-		if ((p->asks & (1u << i)) != 0 && !(i == PARAM_PUBLIC_KEY &&
-		    !p->wants_secret))
-			buf_printf(b, ", \"%s\": \"...\"", hook_param_names[i]);
-	buf_put(b, STR(" }\n\nto try it:\n  "));
-	if (p->wants_secret) {
-		buf_printf(b, "hooklatch sign %.*s --secret env:", STR_ARG(p->id));
-		put_variable(b, p->id);
-		buf_put(b, STR("_SECRET"));
-	} else {
-		buf_printf(b, "hooklatch sign %.*s --private-key FILE", STR_ARG(p->id));
+	return bad == 0 ? 0 : err_set(e, ERR_DATA, "what is wrong stands above; "
+	    "docs/providers.md has the words");
+}
+
+static int
+show_file(struct buf *b, const char *path, bool json, struct err *e)
+{
+	size_t n = 0;
+	char *text = os_read_file(path, FILE_MAX, &n, e);
+	struct str whole = { text, n };
+	struct provider *p = text == NULL ? NULL :
+	    provider_read(whole, id_of(path), path, e);
+	int rc = p == NULL ? -1 : 0;
+
+	if (p != NULL && json)
+		describe_object(b, p);
+	else if (p != NULL)
+		rc = describe_full(b, p, whole, e);
+	provider_free(p);
+	free(text);
+	return rc;
+}
+
+/* --- the list -------------------------------------------------------------------- */
+
+static bool
+lacks(struct str text, struct str word)
+{
+	for (size_t i = 0; i + word.n <= text.n; i++)
+		if (str_starts_nocase(str_skip(text, i), word))
+			return false;
+	return true;
+}
+
+static bool
+matches(const struct provider *p, const struct words *words)
+{
+	struct buf b = BUF(MATCH_MAX);
+	bool all = true;
+
+	describe_object(&b, p);
+	for (size_t i = 0; i < words->n; i++)
+		all = all && !lacks(buf_str(&b), str_of(words->p[i]));
+	buf_free(&b);
+	return all;
+}
+
+static int
+put_list(struct buf *b, const struct catalog *all,
+    const struct providers_options *o, struct err *e)
+{
+	size_t shown = 0;
+
+	if (o->markdown)
+		describe_markdown_head(b);
+	else if (!o->json)
+		describe_row_head(b);
+	for (size_t i = 0; i < catalog_count(all); i++) {
+		struct provider *p = catalog_read(all, catalog_id(all, i), e);
+
+		if (p == NULL)
+			return -1;
+		if (o->match.n == 0 || matches(p, &o->match)) {
+			shown++;
+			if (o->json)
+				describe_object(b, p);
+			else if (o->markdown)
+				describe_markdown(b, p);
+			else
+				describe_row(b, p);
+		}
+		provider_free(p);
 	}
-	buf_printf(b, " --curl http://127.0.0.1:8080/hooks/%.*s\n", STR_ARG(p->id));
+	if (shown == 0)
+		return err_set(e, ERR_DATA, "no provider has %s",
+		    o->match.n == 1 ? "that word" : "all of these words");
 	return 0;
+}
+
+static int
+put_one(struct buf *b, const struct catalog *all, const char *id, bool json,
+    struct err *e)
+{
+	struct provider *p = catalog_read(all, str_of(id), e);
+	int rc = p == NULL ? -1 : 0;
+
+	if (p != NULL && json)
+		describe_object(b, p);
+	else if (p != NULL)
+		rc = describe_full(b, p, catalog_text(all, p->id, e), e);
+	provider_free(p);
+	return rc;
+}
+
+/* --- the command -------------------------------------------------------------------- */
+
+/* The texts of a directory; of the configuration's, else of --dir. */
+static struct bundle *
+own_files(const struct providers_options *o, struct err *e)
+{
+	const char *config = o->dir != NULL ? NULL : cli_config(o->config);
+	struct bundle *b;
+
+	if (config != NULL)
+		return conf_gather(config, false, e);
+	if ((b = bundle_new()) == NULL) {
+		err_set(e, ERR_OS, "not enough memory");
+	} else if (o->dir != NULL &&
+	    conf_gather_providers(b, str_of(o->dir), e) == -1) {
+		bundle_free(b);
+		b = NULL;
+	}
+	return b;
+}
+
+static int
+put_known(struct buf *b, const struct providers_options *o, const char *id,
+    struct err *e)
+{
+	struct bundle *own = own_files(o, e);
+	struct catalog *all = own != NULL ? catalog_new(own, e) : NULL;
+	int rc = -1;
+
+	if (all != NULL)
+		rc = id != NULL ? put_one(b, all, id, o->json, e) :
+		    put_list(b, all, o, e);
+	catalog_free(all);
+	bundle_free(own);
+	return rc;
 }
 
 int
 providers_run(const struct command *self, int argc, char **argv, struct err *e)
 {
-	struct providers_options o = { false };
+	struct providers_options o = { .config = NULL };
 	struct buf b = BUF(CLI_OUT_MAX);
-	struct provider *p;
-	struct str id;
 	int rc = 0;
 
 	if ((argc = cli_options(self, argc, argv, &o, e)) == -1)
 		return -1;
+	if (o.test)
+		return test_files(argc, argv, e);
 	if (argc > 1)
 		return err_set(e, ERR_USAGE, "one provider at a time");
-	if (argc == 0 && !o.json)
-		buf_printf(&b, "%-24s %-28s %-32s %s\n", "PROVIDER", "NAME",
-		    "PROVEN BY", "NEEDS");
-	for (size_t i = 0; i < (argc == 1 ? 1 : provider_text_count()); i++) {
-		id = argc == 1 ? str_of(argv[0]) : provider_text_id(i);
-		if ((p = provider_shipped(id, e)) == NULL) {
-			rc = -1;
-			break;
-		}
-		if (o.json)
-			put_object(&b, p);
-		else if (argc == 1)
-			rc = put_full(&b, p, e);
-		else
-			put_row(&b, p);
-		provider_free(p);
-	}
+	if (o.schema)
+		provider_schema(&b);
+	else if (argc == 1 && is_path(argv[0]))
+		rc = show_file(&b, argv[0], o.json, e);
+	else
+		rc = put_known(&b, &o, argc == 1 ? argv[0] : NULL, e);
 	if (rc == 0)
 		rc = cli_print(&b, e);
 	buf_free(&b);

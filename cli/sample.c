@@ -58,15 +58,59 @@ params_read(struct sample *s, const struct words *words, struct texts *params,
 	return 0;
 }
 
+/* A secret of the one who types: never as an argument itself. */
+static int
+secret_read(struct sample *s, struct str name, struct str *text, struct err *e)
+{
+	if (!str_starts(name, STR("env:")) && !str_starts(name, STR("file:")))
+		return err_set(e, ERR_USAGE, "--secret takes env:NAME or file:PATH: "
+		    "an argument can be seen by every user of the machine");
+	if (bundle_read_secret(s->bundle, name, e) == -1)
+		return -1;
+	*text = bundle_secret(s->bundle, name);
+	return 0;
+}
+
+/* The hook's route with one secret: one that is given, or its old one. */
+static int
+route_with(struct sample *s, const char *secret, struct err *e)
+{
+	const struct hook *h = s->route->hook;
+	struct str name = str_of(secret), text;
+
+	if (str_eq(name, STR("old"))) {
+		if (h->nsecrets < 2)
+			return err_set(e, ERR_USAGE, "the hook has no second secret");
+		name = h->secrets[1];
+		text = bundle_secret(s->bundle, name);
+	} else if (secret_read(s, name, &text, e) == -1) {
+		return -1;
+	}
+	s->own = route_new(s->route->provider, h, &name, &text, 1,
+	    s->route->params, e);
+	s->route = s->own;
+	return s->own != NULL ? 0 : -1;
+}
+
 static int
 route_of_hook(struct sample *s, const struct sample_options *o, struct err *e)
 {
+	const struct route *r;
+
 	if ((s->conf = cli_conf(o->config, &s->bundle, NULL, e)) == NULL ||
+	    (s->catalog = catalog_new(s->bundle, e)) == NULL ||
 	    (s->routes = routes_new(s->conf, s->bundle, e)) == NULL)
 		return -1;
-	if ((s->route = routes_find(s->routes, str_of(o->hook))) == NULL)
+	if ((r = s->route = routes_find(s->routes, str_of(o->hook))) == NULL)
 		return err_set(e, ERR_USAGE, "the configuration has no hook \"%s\"",
 		    o->hook);
+	if (o->secret != NULL)
+		return route_with(s, o->secret, e);
+	if (r->hook->auth != AUTH_NONE && r->ncaptured > 0 &&
+	    r->hook->nsecrets == r->ncaptured)
+		return err_set(e, ERR_USAGE, "the hook's secret came by a handshake: "
+		    "\"hooklatch capture show %.*s\" shows it, --secret takes it",
+		    STR_ARG(r->captured[0]));
 	return 0;
 }
 
@@ -75,28 +119,17 @@ route_of_provider(struct sample *s, const struct sample_options *o,
     const char *id, struct err *e)
 {
 	struct texts params[PARAM_COUNT] = { { NULL, 0 } };
-	struct str name = str_of(o->secret), text = STR_NONE, near;
-	char file[128];
+	struct str name = str_of(o->secret), text = STR_NONE;
 
-	text = provider_text(str_of(id));
-	if (text.p == NULL) {
-		near = provider_nearest(str_of(id));
-		return err_set(e, ERR_USAGE, "there is no provider \"%s\"%s%.*s%s", id,
-		    near.p != NULL ? "; did you mean \"" : "", STR_ARG(near),
-		    near.p != NULL ? "\"?" : "");
-	}
-	snprintf(file, sizeof(file), "providers/%s.json", id);
-	if ((s->provider = provider_read(text, str_of(id), file, e)) == NULL)
-		return -1;
 	if ((s->bundle = bundle_new()) == NULL)
 		return err_set(e, ERR_OS, "not enough memory");
+	if ((o->dir != NULL &&
+	    conf_gather_providers(s->bundle, str_of(o->dir), e) == -1) ||
+	    (s->catalog = catalog_new(s->bundle, e)) == NULL ||
+	    (s->provider = catalog_read(s->catalog, str_of(id), e)) == NULL)
+		return -1;
 	if (o->secret != NULL) {
-		if (str_starts(name, STR("plain:")) ||
-		    (!str_starts(name, STR("env:")) && !str_starts(name, STR("file:"))))
-			return err_set(e, ERR_USAGE, "--secret takes env:NAME or "
-			    "file:PATH: an argument can be seen by every user of the "
-			    "machine");
-		if (bundle_read_secret(s->bundle, name, e) == -1)
+		if (secret_read(s, name, &text, e) == -1)
 			return -1;
 	} else if (s->provider->wants_secret && o->private_key == NULL) {
 		return err_set(e, ERR_USAGE, "%s signs with a secret: give --secret "
@@ -109,7 +142,6 @@ route_of_provider(struct sample *s, const struct sample_options *o,
 	    &params[PARAM_URL], str_head(str_of(o->url),
 	    strcspn(o->url, "?#"))) == -1)
 		return err_set(e, ERR_OS, "not enough memory");
-	text = o->secret != NULL ? bundle_secret(s->bundle, name) : STR_NONE;
 	s->own = route_new(s->provider, NULL, &name, &text, o->secret != NULL ? 1 : 0,
 	    params, e);
 	s->route = s->own;
@@ -144,11 +176,12 @@ body_sample(struct sample *s, struct sign_wish *w, struct err *e)
 {
 	const struct provider *p = s->route->provider;
 	struct example *examples, *x;
+	struct err none;
 	struct str text;
 	size_t n;
 
 	w->body = STR("{\"hello\":\"from hooklatch\"}");
-	if (p == NULL || (text = provider_text(p->id)).p == NULL)
+	if (p == NULL || (text = catalog_text(s->catalog, p->id, &none)).p == NULL)
 		return 0;
 	if (provider_examples(text, "its examples", s->arena, &examples, &n, e) == -1)
 		return -1;
@@ -230,19 +263,91 @@ private_key_read(struct sample *s, const char *path, struct sign_wish *w,
 	    err_set(e, ERR_OS, "not enough memory");
 }
 
+/* ms; seconds, or a span; "-" before it: not yet. */
+static int
+age_read(const char *text, int64_t *ms, struct err *e)
+{
+	bool ahead = *text == '-';
+	uint64_t seconds;
+
+	if (str_to_u64(str_of(text + ahead), &seconds) &&
+	    seconds < UINT32_MAX)
+		*ms = (int64_t)seconds * 1000;
+	else if (cli_span(text + ahead, ms, e) == -1)
+		return -1;
+	if (ahead)
+		*ms = -*ms;
+	return 0;
+}
+
+static int
+scheme_find(const struct sample *s, const char *name, int *alternative,
+    struct err *e)
+{
+	const struct provider *p = s->route->provider;
+
+	for (size_t i = 0; p != NULL && i < p->nsignatures; i++)
+		if (strcmp(p->signatures[i].algorithm->name, name) == 0) {
+			*alternative = (int)i;
+			return 0;
+		}
+	return err_set(e, ERR_USAGE, "the provider does not sign with \"%s\"", name);
+}
+
+static int
+forge_find(const char *name, const struct forgery **f, struct err *e)
+{
+	struct buf all = BUF(4096);
+	int rc = 0;
+
+	if ((*f = forgery_find(str_of(name))) != NULL)
+		return 0;
+	for (size_t i = 0; (*f = forgery_at(i)) != NULL; i++)
+		buf_printf(&all, "%s%s", i > 0 ? ", " : "", forgery_name(*f));
+	rc = err_set(e, ERR_USAGE, "--forge \"%.40s\" is none of %.*s", name,
+	    (int)all.n, all.p);
+	buf_free(&all);
+	return rc;
+}
+
+static int
+spoil(struct sample *s, const struct forgery *f, struct err *e)
+{
+	struct sent spoiled;
+
+	if (s->request.alternative < 0)
+		return err_set(e, ERR_USAGE, "nothing is signed here");
+	switch (forge(f, &s->route->provider->signatures[s->request.alternative],
+	    &s->request, s->arena, &spoiled)) {
+	case FORGED_NOT:
+		return err_set(e, ERR_USAGE, "--forge %s: there is nothing in this "
+		    "request to spoil so", forgery_name(f));
+	case FORGED_UNSEEN:
+		s->unseen = true;
+		break;
+	case FORGED:
+		break;
+	}
+	s->request = spoiled;
+	return 0;
+}
+
 int
 sample_make(struct sample *s, const struct sample_options *o,
     const char *provider, struct err *e)
 {
 	struct sign_wish w = { .alternative = -1, .now = when_now() };
-	uint64_t age = 0;
+	const struct forgery *f = NULL;
+	int64_t age = 0;
 
 	*s = (struct sample){ .route = NULL };
+	if (o->forge != NULL && forge_find(o->forge, &f, e) == -1)
+		return -1;
 	if ((provider != NULL) == (o->hook != NULL))
 		return err_set(e, ERR_USAGE, "name a provider, or a hook with --hook and "
 		    "--config; \"hooklatch providers\" lists the first");
-	if (o->age != NULL && !str_to_u64(str_of(o->age), &age))
-		return err_set(e, ERR_USAGE, "--age takes seconds, not \"%s\"", o->age);
+	if (o->age != NULL && age_read(o->age, &age, e) == -1)
+		return -1;
 	if ((s->arena = arena_new(4 * SAMPLE_MAX)) == NULL)
 		return err_set(e, ERR_OS, "not enough memory");
 	w.url = str_of(o->url);
@@ -253,17 +358,22 @@ sample_make(struct sample *s, const struct sample_options *o,
 	if ((o->hook != NULL ? route_of_hook(s, o, e) :
 	    route_of_provider(s, o, provider, e)) == -1)
 		return -1;
+	if (o->scheme != NULL && scheme_find(s, o->scheme, &w.alternative, e) == -1)
+		return -1;
 	w.content_type = str_of(o->content_type);
 	w.type = str_of(o->type);
 	w.id = str_of(o->id);
-	w.now -= (int64_t)age * 1000;
+	w.key_id = str_of(o->key_id);
+	w.now -= age;
 	w.fresh = o->fresh && o->body == NULL;
 	if (body_read(s, o, &w, e) == -1 ||
 	    headers_read(s, &o->headers, &w, e) == -1 || (o->private_key != NULL &&
 	    private_key_read(s, o->private_key, &w, e) == -1))
 		return -1;
 	s->body = w.body;
-	return auth_sign(s->route, &w, s->arena, &s->request, e);
+	if (auth_sign(s->route, &w, s->arena, &s->request, e) == -1)
+		return -1;
+	return f == NULL ? 0 : spoil(s, f, e);
 }
 
 void
@@ -271,8 +381,17 @@ sample_free(struct sample *s)
 {
 	route_free(s->own);
 	routes_free(s->routes);
+	catalog_free(s->catalog);
 	provider_free(s->provider);
 	conf_free(s->conf);
 	bundle_free(s->bundle);
 	arena_free(s->arena);
+}
+
+void
+sample_warn(const struct sample *s, const char *command)
+{
+	if (s->unseen)
+		fprintf(stderr, "hooklatch %s: the provider does not sign what is "
+		    "changed here: this will be accepted\n", command);
 }

@@ -142,9 +142,11 @@ send_run(const struct command *self, int argc, char **argv, struct err *e)
 	o.config = cli_config(o.config);
 	if (argc > 1)
 		return err_set(e, ERR_USAGE, "one provider at a time");
-	if (sample_make(&s, &o, argc == 1 ? argv[0] : NULL, e) == 0 &&
-	    post(&s.request, &status, &answer, e) == 0)
-		rc = report(status, &answer, o.json, e);
+	if (sample_make(&s, &o, argc == 1 ? argv[0] : NULL, e) == 0) {
+		sample_warn(&s, "send");
+		if (post(&s.request, &status, &answer, e) == 0)
+			rc = report(status, &answer, o.json, e);
+	}
 	sample_free(&s);
 	buf_free(&answer);
 	return rc;

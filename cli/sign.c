@@ -109,6 +109,8 @@ sign_run(const struct command *self, int argc, char **argv, struct err *e)
 	if (o.curl != NULL)
 		o.url = o.curl;
 	rc = sample_make(&s, &o, argc == 1 ? argv[0] : NULL, e);
+	if (rc == 0)
+		sample_warn(&s, "sign");
 	if (rc == 0 && o.json) {
 		put_object(&b, &s.request);
 	} else if (rc == 0 && o.curl != NULL) {
