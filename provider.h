@@ -229,6 +229,9 @@ struct provider		*provider_read(struct str text, struct str id,
 			    const char *name, struct err *);
 void			 provider_free(struct provider *);	/* takes NULL */
 
+/* All of them, for the tool; NULL: there are no more. */
+const struct algorithm	*provider_algorithm(size_t i);
+
 /* Does it name the hook's secret as one that comes by a handshake? */
 bool			 provider_captures(const struct provider *);
 

@@ -29,8 +29,9 @@ static void
 put_algorithms(struct buf *b)
 {
 	buf_put(b, STR("{ \"enum\": ["));
-	for (size_t i = 0; algorithm_name(i) != NULL; i++)
-		buf_printf(b, "%s\"%s\"", i > 0 ? ", " : "", algorithm_name(i));
+	for (size_t i = 0; provider_algorithm(i) != NULL; i++)
+		buf_printf(b, "%s\"%s\"", i > 0 ? ", " : "",
+		    provider_algorithm(i)->name);
 	buf_put(b, STR("] }"));
 }
 

@@ -442,11 +442,11 @@ const struct row signature_rows[] = {
 	ROWS_END
 };
 
-const char *
-algorithm_name(size_t i)
+const struct algorithm *
+provider_algorithm(size_t i)
 {
 	return i < sizeof(algorithms) / sizeof(algorithms[0]) ?
-	    algorithms[i].name : NULL;
+	    &algorithms[i] : NULL;
 }
 
 static int

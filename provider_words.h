@@ -38,7 +38,7 @@ enum shape {
 	SHAPE_ONE_OR_LIST,		/* an object of rows, or a list of such */
 	SHAPE_CHOICE_OR_OBJECT,
 	SHAPE_MAP,			/* any names, and texts, numbers, true, false */
-	SHAPE_ALGORITHM,		/* algorithm_name() has them */
+	SHAPE_ALGORITHM,		/* provider_algorithm() has them */
 	SHAPE_KEYS,			/* key_source.h has them */
 	SHAPE_PARAMS,			/* hook_param_names has them */
 	SHAPE_EXAMPLES,			/* provider_examples.c has them */
@@ -150,7 +150,6 @@ int	word_when(struct reader *, const struct json_object *, struct condition **,
 
 extern const struct row provider_rows[], signature_rows[], time_rows[],
     answer_rows[], handshake_rows[];
-const char	*algorithm_name(size_t i);	/* NULL: there are no more */
 
 /* "signature" and the "time" of them all. */
 int	read_signatures(struct reader *, const struct json_object *signature,

@@ -57,12 +57,13 @@ int	serve_run(const struct command *, int, char **, struct err *);
 int	check_run(const struct command *, int, char **, struct err *);
 int	providers_run(const struct command *, int, char **, struct err *);
 int	events_run(const struct command *, int, char **, struct err *);
+int	explain_run(const struct command *, int, char **, struct err *);
 int	capture_run(const struct command *, int, char **, struct err *);
 int	send_run(const struct command *, int, char **, struct err *);
 int	sign_run(const struct command *, int, char **, struct err *);
 
 extern const struct option_row serve_options[], check_options[],
-    providers_options[], events_options[], capture_options[], send_options[],
+    providers_options[], events_options[], explain_options[], capture_options[], send_options[],
     sign_options[];
 
 /* --- what several of them need -------------------------------------------- */

@@ -31,6 +31,8 @@ static const struct command commands[] = {
 	    providers_options, providers_run },
 	{ "events", "list | show ID | tail", "what the inbox holds",
 	    events_options, events_run },
+	{ "explain", "FILE | ID | -", "why a request was refused, by trying what could "
+	    "be wrong", explain_options, explain_run },
 	{ "capture", "open | list | show | shut | forget [NAME]",
 	    "secrets that a handshake brings, and when they may come",
 	    capture_options, capture_run },
