@@ -669,7 +669,7 @@ look_at(struct judge *j, struct str text, struct look *l)
 	if (s->algorithm->jose != NULL && !look_at_token(j, l, &why))
 		return refuse(VERDICT_FORGED, why);
 	l->scope = (struct scope){ .q = j->q, .params = j->r->params,
-	    .captures = t->captures, .pairs = &s->pairs };
+	    .captures = t->captures, .pairs = s->pairs };
 	if (s->form.time != -1)
 		l->scope.time = t->captures[s->form.time];
 	if (s->time.set && !s->time.captured && place_get(&s->time.place, j->q,

@@ -477,13 +477,12 @@ put_rest(struct work *k)
 }
 
 /*
- * A list of headers that are signed: it names itself, where it is one, the time's, and
- * those that the caller gave.
+ * A list of headers that are signed: it names itself, where it is one, the time's,
+ * those that it must, and those that the caller gave.
  */
 static int
-put_names(struct work *k)
+put_names(struct work *k, const struct pairs *p)
 {
-	const struct pairs *p = &k->s->pairs;
 	const struct place *list = template_place(&p->named);
 	struct str names = STR("");
 	char sep[2] = { p->split, '\0' };
@@ -496,10 +495,23 @@ put_names(struct work *k)
 	    k->s->time.place.kind == PLACE_HEADER)
 		names = arena_printf(k->a, "%.*s%s%.*s", STR_ARG(names),
 		    names.n > 0 ? sep : "", STR_ARG(k->s->time.place.name));
+	for (size_t i = 0; i < p->nmust; i++)
+		if (memmem(names.p, names.n, p->must[i].p, p->must[i].n) == NULL)
+			names = arena_printf(k->a, "%.*s%s%.*s", STR_ARG(names),
+			    names.n > 0 ? sep : "", STR_ARG(p->must[i]));
 	for (size_t i = 0; i < k->w->nheaders; i++)
 		names = arena_printf(k->a, "%.*s%s%.*s", STR_ARG(names),
 		    names.n > 0 ? sep : "", STR_ARG(k->w->headers[i].name));
 	return names.p == NULL ? no_memory(k) : put_value(k, list, names, false);
+}
+
+static int
+put_all_names(struct work *k)
+{
+	for (size_t i = 0; i < k->s->npairs; i++)
+		if (put_names(k, &k->s->pairs[i]) != 0)
+			return -1;
+	return 0;
 }
 
 /* What the form captures, so that the template can be expanded. */
@@ -522,7 +534,7 @@ fill_scope(struct work *k, struct scope *s, struct request *q,
     const struct str *captures)
 {
 	*s = (struct scope){ .q = q, .params = k->r->params,
-	    .captures = captures, .pairs = &k->s->pairs,
+	    .captures = captures, .pairs = k->s->pairs,
 	    .secret = auth_key_bytes(k->r->keys[k->out->alternative]) };
 	if (k->s->form.time != -1)
 		s->time = captures[k->s->form.time];
@@ -802,7 +814,7 @@ sign(struct work *k)
 		return -1;
 	if (put_source(k, ev->ids, ev->nids, k->w->id, true) != 0 ||
 	    put_source(k, ev->types, ev->ntypes, k->w->type, false) != 0 ||
-	    put_time(k) != 0 || put_key_id(k) != 0 || put_names(k) != 0 ||
+	    put_time(k) != 0 || put_key_id(k) != 0 || put_all_names(k) != 0 ||
 	    put_rest(k) != 0 ||
 	    fill_captures(k, captures) != 0 || put_also(k, captures) != 0)
 		return -1;

@@ -133,7 +133,8 @@ struct signature {
 	size_t		 nwhen;
 	struct str	 each;		/* path of a list in the body: it is judged
 					 * for each item; .n == 0: once */
-	struct pairs	 pairs;		/* what {pairs} is */
+	struct pairs	*pairs;		/* what {pairs} and their like are */
+	size_t		 npairs;
 	struct also	*also;
 	size_t		 nalso;
 	struct time_rule time;		/* its own, or the provider's */

@@ -360,13 +360,16 @@ struct raw_pairs {
 	const struct json_object *named, *split, *each, *join;
 	unsigned	 from;
 	bool		 sorted, distinct;
-	struct str	*except;
-	size_t		 nexcept;
+	struct str	 as;
+	struct str	*except, *must;
+	size_t		 nexcept, nmust;
 };
 
 static const struct row pairs_rows[] = {
 	CHOICE(struct raw_pairs, from, pair_sources),
+	TEXT(struct raw_pairs, as),
 	KEEP(struct raw_pairs, named, SHAPE_TEXT),
+	TEXTS(struct raw_pairs, must),
 	KEEP(struct raw_pairs, split, SHAPE_TEXT),
 	FLAG(struct raw_pairs, sorted),
 	FLAG(struct raw_pairs, distinct),
@@ -431,7 +434,7 @@ const struct row signature_rows[] = {
 	KEEP_ROWS(struct raw_signature, time, SHAPE_OBJECT, time_rows),
 	KEEP(struct raw_signature, when, SHAPE_MAP),
 	KEEP(struct raw_signature, each, SHAPE_TEXT),
-	KEEP_ROWS(struct raw_signature, pairs, SHAPE_OBJECT, pairs_rows),
+	KEEP_ROWS(struct raw_signature, pairs, SHAPE_ONE_OR_LIST, pairs_rows),
 	KEEP_ROWS(struct raw_signature, token, SHAPE_OBJECT, token_rows),
 	KEEP(struct raw_signature, keys, SHAPE_KEYS),
 	KEEP_ROWS(struct raw_signature, certificate, SHAPE_OBJECT,
@@ -566,16 +569,35 @@ add_covered(const struct piece *p, const void *arg)
 	return false;			/* look on */
 }
 
+static bool
+is_pairs(const struct piece *p, const void *index)
+{
+	return p->op == PIECE_PAIRS && p->index == *(const unsigned *)index;
+}
+
 static unsigned
-covered_by(const struct template *t, const struct pairs *pairs)
+covered_by(const struct template *t, const struct signature *s)
 {
 	unsigned covers = 0, *sum = &covers;
 
 	template_keeps(t, add_covered, &sum);
-	if (template_has(t, PIECE_PAIRS))
-		covers |= pairs->from == PAIRS_QUERY ? COVERS_QUERY :
-		    pairs->from == PAIRS_FIELDS ? COVERS_FIELDS : 0;
+	for (unsigned i = 0; i < s->npairs; i++)
+		if (template_keeps(t, is_pairs, &i))
+			covers |= s->pairs[i].from == PAIRS_QUERY ? COVERS_QUERY :
+			    s->pairs[i].from == PAIRS_FIELDS ? COVERS_FIELDS : 0;
 	return covers;
+}
+
+/* Is it a header that a list of signed ones must name? */
+static bool
+must_be_named(const struct signature *s, struct str name)
+{
+	for (unsigned i = 0; i < s->npairs; i++)
+		for (size_t j = 0; j < s->pairs[i].nmust; j++)
+			if (str_eq_nocase(s->pairs[i].must[j], name) &&
+			    template_keeps(&s->signs, is_pairs, &i))
+				return true;
+	return false;
 }
 
 static bool
@@ -595,6 +617,7 @@ place_signed(const struct signature *s, const struct place *place)
 		return true;
 	switch (place->kind) {
 	case PLACE_HEADER:
+		return must_be_named(s, place->name);
 	case PLACE_ITEM:
 		return false;
 	case PLACE_QUERY:
@@ -632,7 +655,7 @@ derive(struct signature *s)
 {
 	bool token = s->algorithm->jose != NULL && !s->token.detached;
 
-	s->covers = covered_by(&s->signs, &s->pairs);
+	s->covers = covered_by(&s->signs, s);
 	/* The token is all of the body: what it says is what is signed. */
 	if (token && s->places[0].kind == PLACE_BODY &&
 	    str_eq(s->places[0].name, STR(".")))
@@ -641,7 +664,7 @@ derive(struct signature *s)
 		if (!place_signed(s, &s->also[i].place) || s->also[i].optional)
 			continue;
 		for (size_t j = 0; j < s->also[i].nequals; j++)
-			s->covers |= covered_by(&s->also[i].equals[j], &s->pairs);
+			s->covers |= covered_by(&s->also[i].equals[j], s);
 	}
 	s->bearer = token && (s->covers & (COVERS_BODY | COVERS_FIELDS)) == 0;
 }
@@ -732,14 +755,12 @@ check_time(struct reader *r, const struct json_object *o, struct signature *s)
 }
 
 static int
-read_pairs(struct reader *r, const struct json_object *v, struct vocabulary *words,
-    struct pairs *out)
+read_one_pairs(struct reader *r, const struct json_object *v,
+    const struct vocabulary *words, struct pairs *out)
 {
 	const struct vocabulary pair = { .pair = true };
-	struct raw_pairs raw = { .from = PAIRS_FIELDS };
+	struct raw_pairs raw = { .from = PAIRS_FIELDS, .as = STR("pairs") };
 
-	if (v == NULL)
-		return 0;
 	if (rows_read(r, v, "\"pairs\"", pairs_rows, &raw) != 0)
 		return -1;
 	out->from = raw.from;
@@ -747,7 +768,13 @@ read_pairs(struct reader *r, const struct json_object *v, struct vocabulary *wor
 	out->distinct = raw.distinct;
 	out->except = raw.except;
 	out->nexcept = raw.nexcept;
+	out->as = raw.as;
+	out->must = raw.must;
+	out->nmust = raw.nmust;
 	out->split = ',';
+	if (template_is_word(raw.as))
+		return json_err(r->doc, v, r->e, "{%.*s} is something else already",
+		    STR_ARG(raw.as));
 	if (raw.each == NULL)
 		return json_err(r->doc, v, r->e, "\"pairs\" needs an \"each\": a "
 		    "template of {name} and {value}");
@@ -762,12 +789,37 @@ read_pairs(struct reader *r, const struct json_object *v, struct vocabulary *wor
 			    "\"split\" is one character");
 		out->split = json_text(raw.split).p[0];
 	}
-	if ((raw.from == PAIRS_HEADERS) != (raw.named != NULL))
+	if ((raw.from == PAIRS_HEADERS) != (raw.named != NULL) ||
+	    (raw.nmust > 0 && raw.named == NULL))
 		return json_err(r->doc, v, r->e, "\"named\" says which headers: it "
-		    "goes with \"from\": \"headers\"");
-	words->pairs = true;
+		    "goes with \"from\": \"headers\", and \"must\" with it");
 	return raw.named == NULL ? 0 :
 	    word_source(r, raw.named, "named", words, &out->named);
+}
+
+static int
+read_pairs(struct reader *r, const struct json_object *v, struct vocabulary *words,
+    struct signature *s)
+{
+	bool list = json_kind(v) == JSON_ARRAY;
+	size_t n = v == NULL ? 0 : list ? json_count(v) : 1;
+
+	s->pairs = arena_alloc(r->a, (n + 1) * sizeof(*s->pairs));
+	if (s->pairs == NULL)
+		return word_no_memory(r, v);
+	for (; s->npairs < n; s->npairs++) {
+		const struct json_object *o = list ? json_at(v, s->npairs) : v;
+
+		if (read_one_pairs(r, o, words, &s->pairs[s->npairs]) != 0)
+			return -1;
+		for (size_t i = 0; i < s->npairs; i++)
+			if (str_eq(s->pairs[i].as, s->pairs[s->npairs].as))
+				return json_err(r->doc, o, r->e, "two \"pairs\" of "
+				    "one name: say \"as\"");
+	}
+	words->pairs = s->pairs;
+	words->npairs = s->npairs;
+	return 0;
 }
 
 static int
@@ -923,7 +975,7 @@ read_signature(struct reader *r, const struct json_object *o,
 		.secret = s->algorithm->family == FAMILY_HASH,
 	};
 	if (read_token(r, raw.token, s) != 0 ||
-	    read_pairs(r, raw.pairs, &words, &s->pairs) != 0 ||
+	    read_pairs(r, raw.pairs, &words, s) != 0 ||
 	    read_signs(r, o, raw.signs, &words, s) != 0)
 		return -1;
 	words.secret = false;

@@ -67,7 +67,6 @@ static const struct {
 	{ "secret",	PIECE_SECRET },
 	{ "time",	PIECE_TIME },
 	{ "now",	PIECE_NOW },
-	{ "pairs",	PIECE_PAIRS },
 	{ "count",	PIECE_COUNT },
 	{ "name",	PIECE_NAME },
 	{ "value",	PIECE_VALUE },
@@ -435,10 +434,9 @@ check_name(enum piece_op op, const struct vocabulary *v, struct err *e)
 	case PIECE_NOW:
 		return v->now ? 0 : err_set(e, ERR_CONF,
 		    "{now} may only stand in an answer");
-	case PIECE_PAIRS:
 	case PIECE_COUNT:
-		return v->pairs ? 0 : err_set(e, ERR_CONF, "{pairs} and {count} "
-		    "are not known here: there is no \"pairs\"");
+		return v->npairs > 0 ? 0 : err_set(e, ERR_CONF, "{count} is not "
+		    "known here: there are no \"pairs\"");
 	case PIECE_NAME:
 	case PIECE_VALUE:
 		return v->pair ? 0 : err_set(e, ERR_CONF, "{name} and {value} may "
@@ -467,6 +465,12 @@ read_name(struct piece *p, struct str word, const struct vocabulary *v,
 		if (str_eq(word, str_of(names[i].name))) {
 			p->op = names[i].op;
 			return check_name(p->op, v, e);
+		}
+	for (size_t i = 0; i < v->npairs; i++)
+		if (str_eq(word, v->pairs[i].as)) {
+			p->op = PIECE_PAIRS;
+			p->index = (unsigned)i;
+			return 0;
 		}
 	for (size_t i = 0; i < v->ncaptures; i++)
 		if (str_eq(word, v->captures[i])) {
@@ -738,11 +742,11 @@ is_excepted(const struct pairs *rule, struct str name)
 	return false;
 }
 
-/* The headers that a header names, in its order.  One that is not there: false. */
+/* The headers that a list names, in its order.  One that is not there: false. */
 static bool
-named_headers(const struct scope *s, struct pair **pairs, size_t *n)
+named_headers(const struct scope *s, const struct pairs *rule, struct pair **pairs,
+    size_t *n)
 {
-	const struct pairs *rule = s->pairs;
 	struct str list = template_text(&rule->named, s), rest;
 	size_t most = 1;
 
@@ -770,14 +774,22 @@ named_headers(const struct scope *s, struct pair **pairs, size_t *n)
 		if ((*pairs)[(*n)++].value.p == NULL)
 			return false;
 	}
+	for (size_t i = 0; i < rule->nmust; i++) {
+		bool named = false;
+
+		for (size_t j = 0; j < *n; j++)
+			named |= str_eq_nocase((*pairs)[j].name, rule->must[i]);
+		if (!named)
+			return false;
+	}
 	return true;
 }
 
 /* The pairs of the rule, sorted and chosen. */
 static bool
-rule_pairs(const struct scope *s, struct pair **out, size_t *n)
+rule_pairs(const struct scope *s, const struct pairs *rule, struct pair **out,
+    size_t *n)
 {
-	const struct pairs *rule = s->pairs;
 	struct pair *all = NULL, *kept;
 	size_t total = 0;
 
@@ -793,7 +805,7 @@ rule_pairs(const struct scope *s, struct pair **out, size_t *n)
 			return false;
 		break;
 	case PAIRS_HEADERS:
-		if (!named_headers(s, &all, &total))
+		if (!named_headers(s, rule, &all, &total))
 			return false;
 		break;
 	}
@@ -822,28 +834,28 @@ count_text(const struct scope *s)
 	struct pair *pairs;
 	size_t n;
 
-	if (!rule_pairs(s, &pairs, &n))
+	if (!rule_pairs(s, s->pairs, &pairs, &n))
 		return STR_NONE;
 	return arena_printf(s->q->arena, "%zu", n);
 }
 
 static struct str
-pairs_text(const struct scope *s)
+pairs_text(const struct scope *s, const struct pairs *rule)
 {
 	struct scope one = *s;
 	struct str *texts;
 	struct pair *pairs;
 	size_t n, used = 0;
 
-	if (!rule_pairs(s, &pairs, &n) || (texts = arena_alloc(s->q->arena,
+	if (!rule_pairs(s, rule, &pairs, &n) || (texts = arena_alloc(s->q->arena,
 	    (2 * n + 1) * sizeof(*texts))) == NULL)
 		return STR_NONE;
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
-			texts[used++] = s->pairs->join;
+			texts[used++] = rule->join;
 		one.name = pairs[i].name;
 		one.value = pairs[i].value;
-		texts[used] = template_text(&s->pairs->each, &one);
+		texts[used] = template_text(&rule->each, &one);
 		if (texts[used++].p == NULL)
 			return STR_NONE;
 	}
@@ -1049,7 +1061,7 @@ raw_value(const struct piece *p, const struct scope *s)
 			return STR_NONE;
 		return value;
 	case PIECE_PAIRS:
-		return pairs_text(s);
+		return pairs_text(s, &s->pairs[p->index]);
 	case PIECE_COUNT:
 		return count_text(s);
 	case PIECE_NAME:

@@ -83,7 +83,7 @@ struct piece {
 	bool		 segment;
 	struct str	 before, after;	/* of a segment */
 	struct str	 text;		/* of PIECE_TEXT */
-	unsigned	 index;		/* of a capture, or enum hook_param */
+	unsigned	 index;		/* of a capture, of pairs, or enum hook_param */
 	struct place	 place;
 	const struct function *function;
 	struct piece	*args;		/* of PIECE_CALL */
@@ -97,13 +97,16 @@ struct template {
 };
 
 /*
- * A list of names and values put together: "pairs" of a provider's file.  {pairs} in
- * what is signed is each of them by its template, one after the other.
+ * A list of names and values put together: one of "pairs" of a provider's file.
+ * {pairs} in what is signed is each of them by its template, one after the other.
  */
 struct pairs {
+	struct str	 as;		/* its name in templates: "pairs" */
 	enum { PAIRS_FIELDS, PAIRS_QUERY, PAIRS_HEADERS } from;
 	struct template	 named;		/* of headers: the list of their names ... */
-	char		 split;		/* ... and what separates them */
+	char		 split;		/* ... and what separates them; ... */
+	struct str	*must;		/* ... names that must be among them */
+	size_t		 nmust;
 	bool		 sorted;	/* by name, then value */
 	bool		 distinct;	/* equal pairs count once */
 	struct str	*except;	/* names that are passed over */
@@ -120,7 +123,8 @@ struct vocabulary {
 	bool		 secret;	/* {secret} may be named */
 	bool		 keyed;		/* functions that use the key may be */
 	bool		 now;		/* {now} is known */
-	bool		 pairs;		/* {pairs} and {count} are known */
+	const struct pairs *pairs;	/* their names are known, and {count} ... */
+	size_t		 npairs;	/* ... of the first of them */
 	bool		 pair;		/* {name} and {value} are known */
 };
 
@@ -135,7 +139,7 @@ struct scope {
 	struct request	*q;
 	const struct texts *params;	/* PARAM_COUNT of them */
 	const struct str *captures;	/* .p NULL: was not there */
-	const struct pairs *pairs;	/* or NULL */
+	const struct pairs *pairs;	/* a signature's, or NULL */
 	struct str	 time;		/* its text as sent; .p NULL: none */
 	struct str	 now;		/* seconds since 1970; .p NULL: not known */
 	struct str	 secret;	/* for {secret} */
