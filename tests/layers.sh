@@ -21,14 +21,16 @@ includes() {
 # The floors, from the ground up.  A file may include its own floor and below.
 FLOORS=(
 	"base/*"
-	"auth_mac.h auth_mac.c auth_key.h auth_key.c auth_static.h auth_static.c"
-	"event.h event.c wire.h wire.c bundle.h bundle.c conf.h conf.c conf_place.c"
-	"frame.h frame.c request.h request.c provider.h provider.c provider_examples.c body.h body.c template.h template.c answer.h answer.c"
+	"auth_mac.[ch] auth_key.[ch] auth_static.[ch] auth_jws.[ch] auth_cert.[ch] auth_cipher.[ch]"
+	"event.[ch] wire.[ch] bundle.[ch] conf.[ch] conf_place.c key_source.[ch] provider_texts.h provider_find.c"
+	"frame.[ch] request.[ch] body.[ch] answer.[ch] template.[ch] sent.[ch]"
+	"condition.[ch] reply.[ch]"
+	"provider.[ch] provider_words.[ch] provider_signature.c provider_answer.c provider_examples.[ch] provider_schema.c forge.[ch]"
 	"route.h"
-	"auth.h auth.c auth_sign.h auth_sign.c route.c" # making routes makes keys
-	"handshake.h handshake.c provider_trial.h provider_trial.c"
-	"link.h link.c handler.h handler.c"
-	"pool.h pool.c fcgi_main.c"
+	"auth.[ch] auth_sign.[ch] keyring.[ch] route.c" # making routes makes keys
+	"handshake.[ch] provider_trial.[ch]"
+	"link.[ch] handler.[ch]"
+	"pool.[ch] fcgi_main.c"
 )
 
 # floor_of FILE: its number, or nothing
@@ -42,7 +44,7 @@ floor_of() {
 	done
 }
 set -f
-ROAD='frame.h request.h provider.h template.h route.h auth.h auth_*.h handshake.h handler.h link.h pool.h body.h answer.h'
+ROAD='frame.h request.h provider.h provider_words.h provider_examples.h template.h condition.h reply.h route.h auth.h auth_*.h keyring.h handshake.h handler.h link.h pool.h body.h answer.h sent.h forge.h'
 set +f
 
 up=
@@ -110,7 +112,7 @@ is "the tool holds no database and no FastCGI" "" "$(libraries "$BUILD/hooklatch
 # --- what is not in the sources --------------------------------------------------------
 
 # Ids that are words of the trade or of C, and stand there as such.
-words='basic|bearer|secret-header|x|close|line|plain|unit'
+words='basic|bearer|secret-header|x|close|line|plain|unit|front|segment'
 names=$(for file in providers/*.json; do
 	name=${file##*/}
 	echo "${name%.json}"
