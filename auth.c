@@ -33,8 +33,8 @@
  * not among them, a captured secret does not fit.  A stranger can make us ask so
  * often, and no more.
  */
-#define AGAIN_KEY	30000		/* ms */
-#define AGAIN_SECRET	5000
+#define AGAIN_KEY	(30 * KEY_SECOND)
+#define AGAIN_SECRET	(5 * KEY_SECOND)
 
 struct key {
 	struct key	*next;

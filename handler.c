@@ -19,8 +19,8 @@
 #define ASKED_MOST	64		/* keys under way */
 #define ASKED_TICKET	((uint64_t)1 << 63)	/* no request's ticket has it */
 #define ASKS_MOST	8		/* of one request */
-#define SECRET_HOLDS	10000		/* ms that a captured secret is believed */
-#define REFUSED_HOLDS	10000		/* ms that a key is not asked for again */
+#define SECRET_HOLDS	(10 * KEY_SECOND)	/* that a captured secret is believed */
+#define REFUSED_HOLDS	(10 * KEY_SECOND)	/* that a key is not asked for again */
 #define QUARANTINE_RATE	10		/* refused requests a second */
 
 /* --- the setting ------------------------------------------------------------ */
@@ -1044,7 +1044,7 @@ keep_key(struct handler *h, const struct asked *a, struct str id,
 		until = now + SECRET_HOLDS;
 		k = auth_keys(p, a->alternative, &name, &r->bytes, 1, STR_NONE, &e);
 	} else if (r->kind == REPLY_KEY) {
-		until = now + (int64_t)r->seconds * 1000;
+		until = now + (int64_t)r->seconds * KEY_SECOND;
 		k = auth_keys_fetched(p, a->alternative, r->bytes, now, &until, &e);
 	}
 	if (k != NULL) {

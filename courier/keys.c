@@ -21,9 +21,9 @@
 #define MAX_AGE_SET	3600		/* of a set of keys that does not say */
 #define MAX_AGE_NAMED	(24 * 3600)	/* of one that has its own name */
 #define STALE_SECONDS	60		/* for which a worker may have an old one */
-#define FAIL_MS		1000		/* doubling ... */
-#define FAIL_MOST	60000		/* ... to this */
-#define TOKEN_SPARE	60000		/* ms before its end a token is not used */
+#define FAIL_MS		KEY_SECOND	/* doubling ... */
+#define FAIL_MOST	(60 * KEY_SECOND)	/* ... to this */
+#define TOKEN_SPARE	(60 * KEY_SECOND)	/* before its end a token is not used */
 #define POLL_MS		1000
 
 /* One key, or set of keys, by its URL and name. */
@@ -215,7 +215,7 @@ answer_all(struct keys *k, struct kept *e, int64_t now)
 	while ((a = e->waiting) != NULL) {
 		e->waiting = a->next;
 		if (now < e->fresh_until)
-			grant(k, a, e, (e->fresh_until - now) / 1000);
+			grant(k, a, e, (e->fresh_until - now) / KEY_SECOND);
 		else if (e->bytes.n > 0 && now - e->came_at < STALE_MS)
 			grant(k, a, e, STALE_SECONDS);
 		else
@@ -268,7 +268,7 @@ grant_take(struct grant *g, struct str json, int64_t now)
 		return false;
 	memcpy(g->token, raw.p, raw.n);
 	g->token[raw.n] = '\0';
-	g->until = now + (int64_t)(seconds > 86400 ? 86400 : seconds) * 1000 -
+	g->until = now + (int64_t)(seconds > 86400 ? 86400 : seconds) * KEY_SECOND -
 	    TOKEN_SPARE;
 	return true;
 }
@@ -568,7 +568,7 @@ answer_now(struct keys *k, struct key_ask *a, struct kept *e, int64_t now)
 	bool fresh = now < e->fresh_until;
 
 	if (fresh && !(a->again && now - e->came_at >= AGAIN_MS)) {
-		grant(k, a, e, (e->fresh_until - now) / 1000);
+		grant(k, a, e, (e->fresh_until - now) / KEY_SECOND);
 		return true;
 	}
 	if (now >= e->not_before)
@@ -655,7 +655,7 @@ fetch_came(struct keys *k, struct fetch *f)
 	f->body = BUF(0);
 	age = age < MAX_AGE_LEAST ? MAX_AGE_LEAST : age;
 	e->came_at = now;
-	e->fresh_until = now + (int64_t)age * 1000;
+	e->fresh_until = now + (int64_t)age * KEY_SECOND;
 	e->failures = 0;
 	e->not_before = 0;
 	log_say(k->log, LOG_INFO_, "fetched a key from %s: %zu bytes, for %ld s",

@@ -21,6 +21,7 @@
 #include "../base/log.h"
 #include "../bundle.h"
 #include "../conf.h"
+#include "../key_source.h"
 #include "../wire.h"
 
 #define KEYS_MOST	256		/* that are kept */
@@ -28,9 +29,9 @@
 #define KEYS_ASKS_MOST	1024		/* that wait for an answer */
 #define FETCH_MS	8000
 #define CONNECT_MS	4000
-#define NONE_MS		60000
-#define STALE_MS	(24 * 3600 * 1000)
-#define AGAIN_MS	30000
+#define NONE_MS		(60 * KEY_SECOND)
+#define STALE_MS	((int64_t)24 * 3600 * KEY_SECOND)
+#define AGAIN_MS	(30 * KEY_SECOND)
 #define NAMED_RATE	30
 
 struct conn;
