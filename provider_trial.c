@@ -270,6 +270,16 @@ forgeries(struct bench *b)
 	}
 }
 
+/* A published vector may have the very secret that is another one's here. */
+static bool
+has_secret(const struct example *x, struct str secret)
+{
+	for (size_t i = 0; i < x->nsecrets; i++)
+		if (str_eq(x->secrets[i], secret))
+			return true;
+	return false;
+}
+
 static void
 other_secret(struct bench *b)
 {
@@ -283,8 +293,9 @@ other_secret(struct bench *b)
 	if (b->s->algorithm->family == FAMILY_KEY)
 		return;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		refused(b, &(struct trial_change){ .secret = others[i] },
-		    "another secret");
+		if (!has_secret(b->x, others[i]))
+			refused(b, &(struct trial_change){ .secret = others[i] },
+			    "another secret");
 }
 
 static void
