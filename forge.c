@@ -226,21 +226,20 @@ only_place(struct str whole, struct str text)
 static enum forged
 spoil_text(struct work *k, enum spoil way)
 {
-	struct place place = k->s->places[0];
-	struct str *whole = place.kind == PLACE_QUERY ? &k->out->url :
+	const struct place *place = &k->s->places[0];
+	struct str *whole = place->kind == PLACE_QUERY ? &k->out->url :
 	    &k->out->body;
 	struct request q;
 	struct str value, with;
 	ptrdiff_t at;
 
-	place.nsteps = 0;
 	if (way == GONE || way == TWICE || way == JOINED ||
 	    sent_request(k->out, k->a, &q) != 0)
 		return FORGED_NOT;
 	if (k->s->each.n > 0)
 		json_find(q.body, arena_printf(k->a, "%.*s[0]",
 		    STR_ARG(k->s->each)), &q.item);
-	if (place_get(&place, &q, &value, NULL) != PLACE_FOUND || value.n < 2 ||
+	if (place_get(place, &q, &value, NULL) != PLACE_FOUND || value.n < 2 ||
 	    (way < GONE && holds_several(k->s, value)))
 		return FORGED_NOT;
 	if ((at = only_place(*whole, value)) == -1) {
