@@ -514,6 +514,28 @@ put_all_names(struct work *k)
 	return 0;
 }
 
+/* Does the form capture the list of headers that these pairs are? */
+static bool
+pairs_list(const struct pairs *p, size_t capture)
+{
+	const struct template *t = &p->named;
+
+	for (size_t i = 0; p->from == PAIRS_HEADERS && i < t->n; i++)
+		if (t->pieces[i].op == PIECE_CAPTURE &&
+		    t->pieces[i].index == capture)
+			return true;
+	return false;
+}
+
+static bool
+lists_headers(const struct signature *s, size_t capture)
+{
+	for (size_t i = 0; i < s->npairs; i++)
+		if (pairs_list(&s->pairs[i], capture))
+			return true;
+	return false;
+}
+
 /* What the form captures, so that the template can be expanded. */
 static int
 fill_captures(struct work *k, struct str captures[CAPTURES_MAX])
@@ -522,7 +544,9 @@ fill_captures(struct work *k, struct str captures[CAPTURES_MAX])
 
 	for (size_t i = 0; i < f->ncaptures; i++) {
 		captures[i] = (int)i == f->time ? when_write(k->a, k->w->now,
-		    k->s->time.set ? k->s->time.unit : WHEN_S) : made_up(k);
+		    k->s->time.set ? k->s->time.unit : WHEN_S) :
+		    lists_headers(k->s, i) && k->out->nheaders > 0 ?
+		    k->out->headers[0].name : made_up(k);
 		if (captures[i].p == NULL)
 			return no_memory(k);
 	}
