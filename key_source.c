@@ -252,15 +252,22 @@ host_fits(struct str pattern, struct str host)
 	return pattern.p == NULL && host.p == NULL;
 }
 
+/*
+ * A star is anything but a query: who may ask a question of the host has it answer
+ * with a key of his own.
+ */
 static bool
 path_fits(struct str pattern, struct str path)
 {
-	struct str last = pattern, first = str_cut(&last, '*');
+	struct str last = pattern, first = str_cut(&last, '*'), star;
 
 	if (last.p == NULL)
 		return str_eq(path, pattern);
-	return path.n >= first.n + last.n && str_starts(path, first) &&
-	    str_ends(path, last);
+	if (path.n < first.n + last.n || !str_starts(path, first) ||
+	    !str_ends(path, last))
+		return false;
+	star = str_head(str_skip(path, first.n), path.n - first.n - last.n);
+	return str_find(star, '?') == -1;
 }
 
 /* A parameter's value in the place of its name. */
@@ -333,7 +340,8 @@ named_url(const struct key_source *k, const struct texts *params, struct str url
 	if (!fits)
 		return false;
 	*why = "the request names a key at another path than the file allows";
-	return path_is_plain(path) && all_in(path, "/._~-+=&?%:,@!") &&
+	/* No "%": "%2e%2e" is a way up for some. */
+	return path_is_plain(path) && all_in(path, "/._~-+=&?:,@!") &&
 	    path_fits(k->path, path);
 }
 

@@ -12,6 +12,7 @@
 #include "auth_sign.h"
 #include "base/arena.h"
 #include "handshake.h"
+#include "key_source.h"
 #include "test.h"
 
 #define ONE(lit)	{ &STR(lit), 1 }	/* a parameter of one text */
@@ -1360,6 +1361,80 @@ test_confusion(void)
 	provider_free(p);
 }
 
+/* --- where keys are fetched from --------------------------------------------------- */
+
+/* The URL that is made of a name by a file's rule, or NULL. */
+static const char *
+key_url(const char *rule, const char *name)
+{
+	struct str text = quotes(rule);
+	struct err e;
+	struct json_doc *doc = json_read(text, "a rule", &e);
+	struct buf url = BUF(4 * KEY_URL_LEN);
+	struct key_source k;
+	const char *why, *made = NULL;
+
+	if (doc != NULL &&
+	    key_source_read(&k, doc, json_root(doc), arena, &e) == 0 &&
+	    key_source_url(&k, NULL, str_of(name), &url, &why))
+		made = arena_printf(arena, "%.*s", STR_ARG(buf_str(&url))).p;
+	buf_free(&url);
+	json_close(doc);
+	return made;
+}
+
+static void
+test_key_urls(void)
+{
+	static const char *const named = "{'url':'{key}','hosts':["
+	    "'keys.*.example.com'],'path':'/certs/one-*.pem'}";
+	static const char *const inside = "{'url':'https://keys.example.com{key}',"
+	    "'name':'header:X-Key'}";
+	static const struct {
+		const char *says, *name;
+		bool fits;
+	} t[] = {
+		{ "the URL", "https://keys.eu.example.com/certs/one-1.pem", true },
+		{ "another host", "https://evil.example/certs/one-1.pem", false },
+		{ "a host that goes on", "https://keys.eu.example.com.evil.example"
+		    "/certs/one-1.pem", false },
+		{ "two labels for a star", "https://keys.a.b.example.com"
+		    "/certs/one-1.pem", false },
+		{ "a host in capitals", "https://KEYS.eu.example.com"
+		    "/certs/one-1.pem", false },
+		{ "a user", "https://keys.eu.example.com@evil.example"
+		    "/certs/one-1.pem", false },
+		{ "a port", "https://keys.eu.example.com:8443/certs/one-1.pem",
+		    false },
+		{ "without TLS", "http://keys.eu.example.com/certs/one-1.pem",
+		    false },
+		{ "another path", "https://keys.eu.example.com/one-1.pem", false },
+		{ "a way up", "https://keys.eu.example.com/certs/one-/../../x.pem",
+		    false },
+		{ "a hidden way up", "https://keys.eu.example.com"
+		    "/certs/one-%2e%2e/%2e%2e/x.pem", false },
+		{ "a query for a star", "https://keys.eu.example.com"
+		    "/certs/one-?do=echo&text=x.pem", false },
+		{ "a fragment", "https://keys.eu.example.com/certs/one-#.pem",
+		    false },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		const char *url = key_url(named, t[i].name);
+
+		CHECKF((url != NULL) == t[i].fits, "a key's URL: %s", t[i].says);
+	}
+	CHECK(key_url("{'url':'{key}','hosts':['keys.example.com'],'path':"
+	    "'/key?id=*'}", "https://keys.example.com/key?id=1") != NULL,
+	    "a query that the file itself begins");
+	CHECK(key_url(inside, "/prod/key.pem") != NULL, "a path is a key's name");
+	CHECK(key_url(inside, ".evil.example/key.pem") == NULL &&
+	    key_url(inside, "@evil.example/key.pem") == NULL &&
+	    key_url(inside, "/prod/../key.pem") == NULL &&
+	    key_url(inside, "/prod/key.pem?x=1") == NULL,
+	    "and stays behind the host");
+}
+
 int
 main(void)
 {
@@ -1380,6 +1455,7 @@ main(void)
 	test_refused_routes();
 	test_routes();
 	test_confusion();
+	test_key_urls();
 	arena_free(arena);
 	TEST_END("auth");
 }
