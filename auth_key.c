@@ -253,8 +253,13 @@ from_pem(struct str text)
 
 	if (pem_der(text, STR("PUBLIC KEY"), der, &n))
 		return d2i_PUBKEY(NULL, &p, (long)n);
-	if (pem_der(text, STR("RSA PUBLIC KEY"), der, &n))
-		return d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, (long)n);
+	/* Written so it is of PKCS#1; some put SPKI into it. */
+	if (pem_der(text, STR("RSA PUBLIC KEY"), der, &n)) {
+		if ((pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, (long)n)) != NULL)
+			return pkey;
+		p = der;
+		return d2i_PUBKEY(NULL, &p, (long)n);
+	}
 	if (pem_der(text, STR("CERTIFICATE"), der, &n)) {
 		cert = d2i_X509(NULL, &p, (long)n);
 		pkey = cert != NULL ? X509_get_pubkey(cert) : NULL;

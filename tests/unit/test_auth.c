@@ -779,6 +779,48 @@ test_bad_keys(void)
 	}
 }
 
+/* One key of RSA, in every armour that is met. */
+static void
+test_rsa_armour(void)
+{
+	static const char *const spki =
+	    "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA5HJHGtYrRQ8SUkD93WwD"
+	    "haSl22vSI3hC3Vy1nksGJRa/RDXUFhst08KO/14Z79WU/TCv0vq2VNwQpL1Di6lp"
+	    "yyfdQoOptylitoQq9JDdJAx9zUWVbOpxvAFFFlt7JcO9+OuguspYtDD0Vb2+l2Ti"
+	    "iEMyVbZG22Dvksd79YrjlrNT8n7tgmzEpRziOIZjkPX6fkx2YAz1h+uJJdDpp2XH"
+	    "s2zajcm9IA/7v90yTMF6bAJkkYayFopWoTfD1Q0dZQYW+2dUvPVIIwXTPlqqQxaK"
+	    "5FU1uZQDOtx+rewSSDetAsxNoT03RRrz5Ph+FRJ1+ysV54Mz4EJXAcJI0SVjPwfU"
+	    "lQIDAQAB";
+	static const char *const pkcs1 =
+	    "MIIBCgKCAQEA5HJHGtYrRQ8SUkD93WwDhaSl22vSI3hC3Vy1nksGJRa/RDXUFhst"
+	    "08KO/14Z79WU/TCv0vq2VNwQpL1Di6lpyyfdQoOptylitoQq9JDdJAx9zUWVbOpx"
+	    "vAFFFlt7JcO9+OuguspYtDD0Vb2+l2TiiEMyVbZG22Dvksd79YrjlrNT8n7tgmzE"
+	    "pRziOIZjkPX6fkx2YAz1h+uJJdDpp2XHs2zajcm9IA/7v90yTMF6bAJkkYayFopW"
+	    "oTfD1Q0dZQYW+2dUvPVIIwXTPlqqQxaK5FU1uZQDOtx+rewSSDetAsxNoT03RRrz"
+	    "5Ph+FRJ1+ysV54Mz4EJXAcJI0SVjPwfUlQIDAQAB";
+	static const struct {
+		const char *says, *label, *breaks;
+		bool is_pkcs1;
+	} t[] = {
+		{ "SPKI", "PUBLIC KEY", "\n", false },
+		{ "SPKI without line breaks", "PUBLIC KEY", "", false },
+		{ "PKCS#1", "RSA PUBLIC KEY", "\n", true },
+		{ "SPKI that says it were PKCS#1", "RSA PUBLIC KEY", " ", false },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct err e;
+		struct str text = arena_printf(arena, "-----BEGIN %s-----%s%s%s"
+		    "-----END %s-----", t[i].label, t[i].breaks,
+		    t[i].is_pkcs1 ? pkcs1 : spki, t[i].breaks, t[i].label);
+		struct pubkey *k = pubkey_new(KEY_RSA, text, &e);
+
+		CHECKF(k != NULL && pubkey_type(k) == KEY_RSA, "a key: %s",
+		    t[i].says);
+		pubkey_free(k);
+	}
+}
+
 /* Every algorithm with a private key signs what its public half takes. */
 static void
 test_key_signatures(void)
@@ -1444,6 +1486,7 @@ main(void)
 	test_windows();
 	test_keys();
 	test_bad_keys();
+	test_rsa_armour();
 	test_key_signatures();
 	test_handshakes();
 	test_stored_handshakes();
