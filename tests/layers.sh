@@ -112,7 +112,7 @@ is "the tool holds no database and no FastCGI" "" "$(libraries "$BUILD/hooklatch
 # --- what is not in the sources --------------------------------------------------------
 
 # Ids that are words of the trade or of C, and stand there as such.
-words='basic|bearer|secret-header|x|close|line|plain|unit|front|segment'
+words='basic|bearer|secret-header|x|close|kick|line|plain|unit|front|segment'
 names=$(for file in providers/*.json; do
 	name=${file##*/}
 	echo "${name%.json}"
