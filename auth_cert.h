@@ -13,8 +13,9 @@
 struct cert_rule {
 	/*
 	 * Who must have issued it in the end: PEM of a root, or the SHA-256 of one's
-	 * DER in hex (then the root itself must come with the others).  None: the
-	 * host that it was fetched from is trusted, and the chain is not looked at.
+	 * DER in hex (then the root itself must come with the others).  PEM of an
+	 * issuer in between helps where that does not come along; it is no end.  None:
+	 * the host that it was fetched from is trusted, and the chain is not looked at.
 	 */
 	const struct str *roots;
 	size_t		 nroots;
