@@ -283,23 +283,38 @@ jwk_bytes(struct str json, const char *name, unsigned char *out, size_t size,
 	return true;
 }
 
-/* A number of a JWK's point has all its leading zeros (RFC 7518, 6.2.1.2). */
+/*
+ * A number of a JWK's point should have all its leading zeros (RFC 7518, 6.2.1.2).
+ * Some publish it without them, TrueLayer for one; what is no point of the curve is
+ * refused in any case.
+ */
+static bool
+jwk_coordinate(struct str json, const char *name, unsigned char *out, size_t size)
+{
+	unsigned char bytes[66];
+	struct str b;
+
+	if (!jwk_bytes(json, name, bytes, sizeof(bytes), &b) || b.n > size)
+		return false;
+	memset(out, 0, size - b.n);
+	memcpy(out + size - b.n, b.p, b.n);
+	return true;
+}
+
 static EVP_PKEY *
 curve_from_jwk(enum key_type type, struct str json)
 {
-	unsigned char point[1 + 2 * 66], x[66], y[66];
+	unsigned char point[1 + 2 * 66];
 	size_t size = types[type].size;
-	struct str bx, by;
+	struct str x;
 
-	if (!jwk_bytes(json, "x", x, sizeof(x), &bx) || bx.n != size)
-		return NULL;
 	if (type == KEY_ED25519)
-		return from_bytes(type, bx);
-	if (!jwk_bytes(json, "y", y, sizeof(y), &by) || by.n != size)
-		return NULL;
+		return jwk_bytes(json, "x", point, sizeof(point), &x) &&
+		    x.n == size ? from_bytes(type, x) : NULL;
 	point[0] = 4;
-	memcpy(point + 1, x, size);
-	memcpy(point + 1 + size, y, size);
+	if (!jwk_coordinate(json, "x", point + 1, size) ||
+	    !jwk_coordinate(json, "y", point + 1 + size, size))
+		return NULL;
 	return curve_key(type, (struct str){ (char *)point, 1 + 2 * size }, NULL);
 }
 

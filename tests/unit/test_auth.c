@@ -1360,6 +1360,51 @@ test_routes(void)
 	bundle_free(b);
 }
 
+/* As providers publish them; the first is of TrueLayer's own tests. */
+static void
+test_jwks(void)
+{
+	static const struct { const char *says, *jwk; int type; } t[] = {
+		{ "a number without its leading zero", "{'kty':'EC','alg':'ES512',"
+		    "'crv':'P-521','x':'oLuW4nFqoUuR8d7FVsUoI62libYdQlWGtLStnqdudLY9"
+		    "2bQ0ra5eZAbkunrGTR9-w9mr4o2Etyb6pC7YB2-23WM','y':'AX1cjkGMilti"
+		    "kPrkX49qwuJDdcETaTsj-kyFP8jsF9W5XAB3Z4tBiQtc72DQnJYeKyAV_T6qZTt"
+		    "FKFr-Tp4iu-j7'}", KEY_P521 },
+		{ "the same with it", "{'kty':'EC','crv':'P-521','x':'AKC7luJxaqFL"
+		    "kfHexVbFKCOtpYm2HUJVhrS0rZ6nbnS2Pdm0NK2uXmQG5Lp6xk0ffsPZq-KNhLcm"
+		    "-qQu2Advtt1j','y':'AX1cjkGMiltikPrkX49qwuJDdcETaTsj-kyFP8jsF9W5"
+		    "XAB3Z4tBiQtc72DQnJYeKyAV_T6qZTtFKFr-Tp4iu-j7'}", KEY_P521 },
+		{ "one of P-256", "{'kty':'EC','crv':'P-256','use':'sig','x':"
+		    "'hKXLGIjWvCBv-cP5euCTxl8g9GLG9zHo_3pO5NN1DwQ','y':"
+		    "'shhexqPB7YffGn6fR6h2UhTSuCtPmfzQJ6ENVIoO4Ys'}", KEY_P256 },
+		{ "a number too short to be of the curve", "{'kty':'EC','crv':'P-256',"
+		    "'x':'hKXL','y':'shhexqPB7YffGn6fR6h2UhTSuCtPmfzQJ6ENVIoO4Ys'}",
+		    -1 },
+		{ "a number too long", "{'kty':'EC','crv':'P-256','x':"
+		    "'AISlyxiI1rwgb_nD-XrgpcZfIPRixvcx6P96TuTTdQ8E','y':"
+		    "'shhexqPB7YffGn6fR6h2UhTSuCtPmfzQJ6ENVIoO4Ys'}", -1 },
+		{ "Ed25519", "{'kty':'OKP','crv':'Ed25519','x':"
+		    "'11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'}", KEY_ED25519 },
+		{ "Ed25519 cut short", "{'kty':'OKP','crv':'Ed25519','x':"
+		    "'11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHUQ'}", -1 },
+		{ "a secret", "{'kty':'oct','k':'AQAB'}", -1 },
+		{ "one to encrypt with", "{'kty':'EC','crv':'P-256','use':'enc','x':"
+		    "'hKXLGIjWvCBv-cP5euCTxl8g9GLG9zHo_3pO5NN1DwQ','y':"
+		    "'shhexqPB7YffGn6fR6h2UhTSuCtPmfzQJ6ENVIoO4Ys'}", -1 },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct err e = { .text = "" };
+		struct pubkey *k;
+
+		arena_reset(arena);
+		k = pubkey_jwk(quotes(t[i].jwk), &e);
+		CHECKF((k != NULL ? (int)pubkey_type(k) : -1) == t[i].type,
+		    "%s: %s", t[i].says, k != NULL ? "is a key" : e.text);
+		pubkey_free(k);
+	}
+}
+
 /* A key of one kind is never used as one of another. */
 static void
 test_confusion(void)
@@ -1487,6 +1532,7 @@ main(void)
 	test_keys();
 	test_bad_keys();
 	test_rsa_armour();
+	test_jwks();
 	test_key_signatures();
 	test_handshakes();
 	test_stored_handshakes();
