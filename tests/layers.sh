@@ -111,8 +111,8 @@ is "the tool holds no database and no FastCGI" "" "$(libraries "$BUILD/hooklatch
 
 # --- what is not in the sources --------------------------------------------------------
 
-# Ids that are words of the trade or of C, and stand there as such.
-words='basic|bearer|secret-header|x|close|kick|line|plain|unit|front|segment'
+# Ids that are words of the trade or of C, or an engine's, and stand there as such.
+words='basic|bearer|secret-header|x|close|kick|line|plain|unit|front|segment|pubsub'
 names=$(for file in providers/*.json; do
 	name=${file##*/}
 	echo "${name%.json}"
