@@ -567,7 +567,7 @@ tells_more(struct verdict a, struct verdict b)
 	};
 
 	if (a.code == b.code)
-		return b.reason == no_signature;
+		return b.reason == no_signature || (b.not_ours && !a.not_ours);
 	return weight[a.code] > weight[b.code];
 }
 
@@ -656,6 +656,7 @@ look_at(struct judge *j, struct str text, struct look *l)
 {
 	const struct signature *s = j->s;
 	struct taken *t = &l->taken;
+	struct verdict v;
 	const char *why;
 
 	take_apart(j->r, j->q, &s->form, text, t);
@@ -666,8 +667,12 @@ look_at(struct judge *j, struct str text, struct look *l)
 	if (t->nsigs == 0)
 		return t->empty ? refuse(VERDICT_ABSENT, no_signature) :
 		    refuse(VERDICT_FORGED, "no signature of this scheme");
-	if (s->algorithm->jose != NULL && !look_at_token(j, l, &why))
-		return refuse(VERDICT_FORGED, why);
+	if (s->algorithm->jose != NULL && !look_at_token(j, l, &why)) {
+		/* With several alternatives, the one that it is for says more. */
+		v = refuse(VERDICT_FORGED, why);
+		v.not_ours = true;
+		return v;
+	}
 	l->scope = (struct scope){ .q = j->q, .params = j->r->params,
 	    .captures = t->captures, .pairs = s->pairs };
 	if (s->form.time != -1)

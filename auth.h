@@ -46,6 +46,7 @@ struct verdict {
 	int		 alternative;	/* of the provider's signatures, or -1 */
 	int		 group;		/* of the signatures in one header */
 	bool		 signed_bytes;	/* something was signed: auth_digest() */
+	bool		 not_ours;	/* a token that is not for this alternative */
 	struct want	 want;		/* of VERDICT_WANTS_KEY; in q->arena */
 };
 

@@ -1405,6 +1405,45 @@ test_jwks(void)
 	}
 }
 
+/* The log says what the alternative says that the token is for. */
+static void
+test_reasons(void)
+{
+	static const char file[] = "{'signature':[{'header':'X-T','algorithm':"
+	    "'jws-hs256'},{'header':'X-T','algorithm':'jws-hs384'},{'header':'X-T',"
+	    "'algorithm':'jws-hs512'}]}";
+	static const struct { const char *header, *reason; } t[] = {
+		{ "X-T: eyJhbGciOiJIUzI1NiJ9.e30.AAAA", "no secret matched" },
+		{ "X-T: eyJhbGciOiJIUzM4NCJ9.e30.AAAA", "no secret matched" },
+		{ "X-T: eyJhbGciOiJIUzUxMiJ9.e30.AAAA", "no secret matched" },
+		{ "X-T: eyJhbGciOiJub25lIn0.e30.", "the token is signed with another "
+		    "algorithm than the file's" },
+		{ "X-T: eyJhbGciOiJIUzI1NiJ9.e30", "it is no token of three parts" },
+	};
+	static const struct str name = STR("one"), text = STR("secret");
+	struct hook hook = { .path = STR("/hook"), .window = -1 };
+	struct provider *p;
+	struct route *r;
+	struct err e;
+
+	arena_reset(arena);
+	p = own_provider(file);
+	r = route_new(p, &hook, &name, &text, 1, NULL, &e);
+	for (size_t i = 0; r != NULL && i < COUNT(t); i++) {
+		struct request q;
+		struct verdict v;
+
+		make_request(&q, t[i].header, NULL, NULL);
+		v = auth_verify(r, &q, NULL, T);
+		CHECKF(v.code == VERDICT_FORGED && strcmp(v.reason,
+		    t[i].reason) == 0, "%s: \"%s\", not \"%s\"", t[i].header,
+		    t[i].reason, v.reason);
+	}
+	CHECK(r != NULL, "the file can be used");
+	route_free(r);
+	provider_free(p);
+}
+
 /* A key of one kind is never used as one of another. */
 static void
 test_confusion(void)
@@ -1543,6 +1582,7 @@ main(void)
 	test_stored();
 	test_refused_routes();
 	test_routes();
+	test_reasons();
 	test_confusion();
 	test_key_urls();
 	arena_free(arena);
