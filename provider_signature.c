@@ -660,6 +660,10 @@ derive(struct signature *s)
 	if (token && s->places[0].kind == PLACE_BODY &&
 	    str_eq(s->places[0].name, STR(".")))
 		s->covers |= COVERS_BODY | COVERS_FIELDS;
+	/* Only for requests without a body: none can be put in. */
+	for (size_t i = 0; i < s->nwhen; i++)
+		if (s->when[i].of == OF_BODY && s->when[i].test == TEST_ABSENT)
+			s->covers |= COVERS_BODY | COVERS_FIELDS;
 	for (size_t i = 0; i < s->nalso; i++) {
 		if (!place_signed(s, &s->also[i].place) || s->also[i].optional)
 			continue;

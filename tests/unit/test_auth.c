@@ -1444,6 +1444,40 @@ test_reasons(void)
 	provider_free(p);
 }
 
+/* What cannot be changed without breaking the signature. */
+static void
+test_covers(void)
+{
+	static const struct { const char *says, *file; bool body; } t[] = {
+		{ "a hash of the body in a token", "{'signature':{'header':'X-T',"
+		    "'algorithm':'jws-hs256','also':[{'place':'claim:h','equals':"
+		    "'{sha256hex(body)}'}]}}", true },
+		{ "one that may not be there", "{'signature':{'header':'X-T',"
+		    "'algorithm':'jws-hs256','also':[{'place':'claim:h','equals':"
+		    "'{sha256hex(body)}','optional':true}]}}", false },
+		{ "a hash of the body in a header that is not signed", "{'signature':"
+		    "{'header':'X-T','algorithm':'jws-hs256','also':[{'place':"
+		    "'header:X-Hash','equals':'{sha256hex(body)}'}]}}", false },
+		{ "a token that says nothing of it", "{'signature':{'header':'X-T',"
+		    "'algorithm':'jws-hs256'}}", false },
+		{ "the same, for requests without a body", "{'signature':{'header':"
+		    "'X-T','algorithm':'jws-hs256','when':{'body':false}}}", true },
+		{ "the same, for requests with one", "{'signature':{'header':'X-T',"
+		    "'algorithm':'jws-hs256','when':{'body':true}}}", false },
+		{ "a token that is the body", "{'signature':{'body':'.',"
+		    "'algorithm':'jws-hs256'}}", true },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct provider *p = own_provider(t[i].file);
+
+		CHECKF(((p->signatures[0].covers & COVERS_BODY) != 0) == t[i].body,
+		    "%s: the body is %scovered", t[i].says,
+		    t[i].body ? "" : "not ");
+		provider_free(p);
+	}
+}
+
 /* A key of one kind is never used as one of another. */
 static void
 test_confusion(void)
@@ -1582,6 +1616,7 @@ main(void)
 	test_stored();
 	test_refused_routes();
 	test_routes();
+	test_covers();
 	test_reasons();
 	test_confusion();
 	test_key_urls();
