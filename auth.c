@@ -34,7 +34,7 @@
  * often, and no more.
  */
 #define AGAIN_KEY	(30 * KEY_SECOND)
-#define AGAIN_SECRET	(5 * KEY_SECOND)
+#define AGAIN_SECRET	(KEY_SECOND / 10)
 
 struct key {
 	struct key	*next;

@@ -20,6 +20,7 @@
 #define ASKED_TICKET	((uint64_t)1 << 63)	/* no request's ticket has it */
 #define ASKS_MOST	8		/* of one request */
 #define SECRET_HOLDS	(10 * KEY_SECOND)	/* that a captured secret is believed */
+#define SECRET_REFUSED_HOLDS (KEY_SECOND / 10)	/* the first event comes at once */
 #define REFUSED_HOLDS	(10 * KEY_SECOND)	/* that a key is not asked for again */
 #define QUARANTINE_RATE	10		/* refused requests a second */
 
@@ -1054,7 +1055,7 @@ keep_key(struct handler *h, const struct asked *a, struct str id,
 	if (r->kind != REPLY_REFUSED && h->log != NULL)
 		log_say(h->log, LOG_WARN_, "a key of the provider %.*s cannot be "
 		    "used: %s", STR_ARG(p->id), e.text);
-	keyring_refuse(h->ring, id, now, now + (a->captured ? 1000 :
+	keyring_refuse(h->ring, id, now, now + (a->captured ? SECRET_REFUSED_HOLDS :
 	    REFUSED_HOLDS));
 }
 

@@ -214,7 +214,7 @@ bool
 key_source_named(const struct key_source *k)
 {
 	return memmem(k->url.p, k->url.n, "{key}", 5) != NULL ||
-	    memmem(k->post.p, k->post.n, "{key}", 5) != NULL;
+	    (k->post.n > 0 && memmem(k->post.p, k->post.n, "{key}", 5) != NULL);
 }
 
 /* --- a URL -------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ struct buf {
 #define BUF(most)	((struct buf){ .limit = (most) })
 
 void		buf_free(struct buf *);		/* and ready to be used again */
+void		buf_wipe(struct buf *);		/* the same, of one that held secrets */
 void		buf_reset(struct buf *);	/* empty, memory kept, not bad */
 bool		buf_ok(const struct buf *);
 struct str	buf_str(const struct buf *);

@@ -164,8 +164,7 @@ print_secret(void *arg, const struct row *row, struct err *e)
 	buf_put(&b, row->secret);
 	buf_putc(&b, '\n');
 	rc = cli_print(&b, e);
-	explicit_bzero(b.p, b.n);
-	buf_free(&b);
+	buf_wipe(&b);
 	return rc;
 }
 

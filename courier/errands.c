@@ -45,12 +45,8 @@ errand_free(struct errand *e)
 {
 	if (e == NULL)
 		return;
-	if (e->said.n > 0)
-		explicit_bzero(e->said.p, e->said.n);
-	if (e->bytes.n > 0)
-		explicit_bzero(e->bytes.p, e->bytes.n);
-	buf_free(&e->said);
-	buf_free(&e->bytes);
+	buf_wipe(&e->said);
+	buf_wipe(&e->bytes);
 	free(e);
 }
 

@@ -497,12 +497,11 @@ fetch_plan(struct keys *k, const struct key_ask *a, const char **why)
 	    f->client.p == NULL)
 		goto fail;
 	buf_free(&url);
-	explicit_bzero(post.p, post.n);
-	buf_free(&post);
+	buf_wipe(&post);
 	return f;
 fail:
 	buf_free(&url);
-	buf_free(&post);
+	buf_wipe(&post);
 	if (f != NULL)
 		fetch_free(f);
 	return NULL;

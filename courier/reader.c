@@ -359,9 +359,7 @@ say_captured(struct reader *r, const struct captured_row *row, bool whole)
 	put_str(&r->out, buf_str(&secret));
 	rc = say(r, WIRE_CAPTURED_ROW, -1) == -1 ? -1 : send_all(r);
 	explicit_bzero(r->out.p, r->out.n);
-	if (secret.n > 0)
-		explicit_bzero(secret.p, secret.n);
-	buf_free(&secret);
+	buf_wipe(&secret);
 	return rc;
 }
 
