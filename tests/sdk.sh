@@ -41,7 +41,7 @@ else
 	why sdk
 fi
 if [ $# -eq 0 ]; then
-	check "as much as ever is compared ($PASSED)" test "$PASSED" -ge 2500
+	check "as much as ever is compared ($PASSED)" test "$PASSED" -ge 3500
 fi
 
 finish sdk

@@ -2,8 +2,8 @@
  * apple-app-store.js - App Store Server Notifications: the body holds a JWS that
  * brings its chain of certificates.
  *
- * An example carries client_id (the bundle id).  The root is in the provider's
- * file: the judge needs a copy of it, in a directory, with the root made here.
+ * An example carries audience (the bundle id).  The root is in the provider's file:
+ * the judge gets a copy of it with the root made here.
  */
 'use strict';
 
@@ -43,7 +43,9 @@ function chain()
 module.exports = [{
 	provider: 'apple-app-store', sdk: '@apple/app-store-server-library',
 	get secrets() { return chains ??= [chain(), chain()]; },
-	params: () => ({ client_id: BUNDLE }),
+	params: () => ({ audience: BUNDLE }),
+	file: (text) => text.replace(/"roots": \[[^\]]*\]/,
+	    () => `"roots": [${JSON.stringify(chains[0].root)}]`),
 	edit: edit_member('signedPayload'), signature: /[^.]+$/,
 	stricter: TWICE_A_MEMBER,
 	bodies: ['compact'],

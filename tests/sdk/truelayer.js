@@ -1,8 +1,8 @@
 /*
  * truelayer.js - TrueLayer: a detached JWS over method, path, headers and body.
  *
- * An example carries public_key (a JWKS, as TrueLayer publishes one); url is the
- * request's.
+ * An example carries public_key (a JWKS, as TrueLayer publishes one) and issuer; url
+ * is the request's.
  */
 'use strict';
 
@@ -10,11 +10,12 @@ const { header, headers, holds, key_pairs, post } = require('./lib.js');
 
 const NAME = 'Tl-Signature';
 const TIME = 'X-TL-Webhook-Timestamp';
+const ISSUER = 'https://webhooks.truelayer.com';
 
 module.exports = [{
 	provider: 'truelayer', sdk: 'truelayer-signing',
 	secrets: key_pairs('ec', { namedCurve: 'P-521' }),
-	params: (pair) => ({ public_key: jwks(pair) }),
+	params: (pair) => ({ public_key: jwks(pair), issuer: ISSUER }),
 	header: NAME, signature: /[^.]+$/,
 	time: TIME, signs_url: true, signs_headers: [TIME],
 	make(body, at, { privateKey })

@@ -7,8 +7,7 @@
  *		JUDGE (tests/tool/judge.c).  Prints what is not as promised, and
  *		last "P passed F failed"
  *	node tests/tool/sdk.js --sdk-only [PROVIDER...]
- *		without JUDGE: whether the adapters hold against the SDKs, also
- *		those that wait for us to know the scheme
+ *		without JUDGE: whether the adapters hold against the SDKs
  *
  * An adapter is
  *	provider, sdk		the id of a file in providers/; the package
@@ -35,6 +34,8 @@
  *	signs_headers		names of other headers that are signed
  *	more			{case: request => request}
  *	signs_url		the URL is signed
+ *	file(text)		the provider's file as it is judged by, where it has
+ *				to be another: a root that is made here
  *	unusable		what the SDK throws at a secret that it can not use
  *	stricter, laxer		{case: sentence}: we refuse what the SDK takes;
  *				we take what the SDK refuses.  A sentence whose
@@ -46,31 +47,16 @@
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const net = require('node:net');
+const os = require('node:os');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 
 const HOME = path.join(__dirname, '..', 'sdk');
 
-const FILES = ['standard-webhooks', 'body', 'timed', 'url', 'keys'];
-
-/* Not compared yet: what no file in providers/ can say.  --sdk-only tries them. */
-const LATER = {
-	'adyen': 'a signature in the body, over some members of it',
-	'amazon-sns': 'a signature in the body, by a certificate',
-	'apple-app-store': 'a JWS that brings its chain of certificates',
-	'bird': 'a JWT that says the hashes of the URL and of the body',
-	'contentful': 'a canonical request',
-	'dropbox-sign': 'a signature in a field of a multipart body',
-	'ebay': 'ECDSA with SHA-1, in a header that is JSON',
-	'hygraph': 'the body inside JSON',
-	'livekit': 'a JWT that says the hash of the body',
-	'plivo': 'the URL with its query sorted',
-	'pubsub': 'a JWT of RSA, by a key of several',
-	'qstash': 'a JWT that says the URL and the hash of the body',
-	'solidgate': 'hex digits once more in base64',
-	'truelayer': 'a detached JWS over a canonical request',
-	'vonage': 'a JWT that says the hash of the body',
-};
+const FILES = ['standard-webhooks', 'body', 'timed', 'url', 'keys', 'adyen',
+    'amazon-sns', 'apple-app-store', 'bird', 'contentful', 'dropbox-sign', 'ebay',
+    'hygraph', 'livekit', 'plivo', 'pubsub', 'qstash', 'solidgate', 'truelayer',
+    'vonage'];
 
 /* --- bodies ---------------------------------------------------------------------- */
 
@@ -166,7 +152,9 @@ const CASES = [
 	{ name: 'another body', must: false, of: (x) =>
 		x.adapter.flip ? { request: x.adapter.flip(x.request) } :
 		x.request.body !== '' && { request: flip_body(x.request) } },
-	{ name: 'another secret', must: false, of: (x) => ({ secret: x.other }) },
+	/* What is in a file is the same for all: there the sender has the other. */
+	{ name: 'another secret', must: false, of: async (x) => x.adapter.file ?
+		{ request: await x.again(x.now, x.other) } : { secret: x.other } },
 	{ name: 'another signature', must: false, of: (x) => ({
 		request: edit_signature(x, (s) => {
 			const half = s.length >> 1;
@@ -322,12 +310,36 @@ function question({ adapter, request, secret, now })
  * All in one batch.  At a secret that a hook could not start with the judge ends:
  * that is our answer then, and another one takes the rest.
  */
-function judge(program, all)
+/* A directory with the provider's file, changed. */
+function own_files(adapter)
+{
+	const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'hooklatch-sdk-'));
+	const name = `${adapter.provider}.json`;
+	const text = fs.readFileSync(path.join(__dirname, '..', '..', 'providers',
+	    name), 'utf8');
+
+	fs.writeFileSync(path.join(dir, name), adapter.file(text));
+	return dir;
+}
+
+function judge(program, adapter, all)
+{
+	const dir = adapter.file ? own_files(adapter) : null;
+
+	try {
+		judge_all(program, dir ? [dir] : [], all);
+	} finally {
+		if (dir)
+			fs.rmSync(dir, { recursive: true });
+	}
+}
+
+function judge_all(program, args, all)
 {
 	let next = 0;
 
 	while (next < all.length) {
-		const run = spawnSync(program, { maxBuffer: 1 << 28,
+		const run = spawnSync(program, args, { maxBuffer: 1 << 28,
 		    input: all.slice(next).map(question).join('') });
 		/* It may end before it has read everything: see below. */
 		if (run.error && run.error.code !== 'EPIPE')
@@ -424,8 +436,7 @@ function check_sdk(count, tried)
 async function main(program, names)
 {
 	const count = new Count();
-	const files = program === '--sdk-only' ? [...FILES, ...Object.keys(LATER)] : FILES;
-	const adapters = files.flatMap((file) => require(path.join(HOME, file)))
+	const adapters = FILES.flatMap((file) => require(path.join(HOME, file)))
 	    .filter(({ provider }) => names.length === 0 || names.includes(provider));
 
 	for (const adapter of adapters) {
@@ -434,7 +445,7 @@ async function main(program, names)
 			all.forEach((tried) => check_sdk(count, tried));
 			continue;
 		}
-		judge(program, all);
+		judge(program, adapter, all);
 		all.forEach((tried) => compare(count, tried));
 		check_sentences(count, adapter, all);
 	}
