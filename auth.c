@@ -258,7 +258,7 @@ is_key_set(struct str text)
 
 /* A public key as somebody wrote it, or a set of them. */
 static struct key *
-public_keys(const struct signature *s, struct str name, struct str text,
+keys_of_text(const struct signature *s, struct str name, struct str text,
     struct err *e)
 {
 	text = stripped(&s->key, text);
@@ -270,24 +270,25 @@ public_keys(const struct signature *s, struct str name, struct str text,
 
 struct key *
 auth_keys(const struct provider *p, size_t alternative, const struct str *names,
-    const struct str *texts, size_t n, struct str public_key, struct err *e)
+    const struct str *texts, size_t n, struct texts public_keys, struct err *e)
 {
 	const struct signature *s = &p->signatures[alternative];
 	struct key *first = NULL, **end = &first;
+	bool public = s->algorithm->family == FAMILY_KEY;
 
 	/*
 	 * A public key never comes from "secret" and a shared secret never from
 	 * "public_key": who could swap the two would have everybody sign with what
 	 * everybody knows.
 	 */
-	if (s->algorithm->family == FAMILY_KEY) {
-		if (public_key.n == 0) {
-			err_set(e, ERR_CONF, "there is no \"public_key\"");
-			return NULL;
-		}
-		return public_keys(s, STR("public_key"), public_key, e);
+	if (public && public_keys.n == 0)
+		err_set(e, ERR_CONF, "there is no \"public_key\"");
+	for (size_t i = 0; public && i < public_keys.n; i++) {
+		*end = keys_of_text(s, STR("public_key"), public_keys.v[i], e);
+		while (*end != NULL)
+			end = &(*end)->next;
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; !public && i < n; i++)
 		if ((*end = key_new(s, names[i], texts[i], e)) != NULL)
 			end = &(*end)->next;
 	return first;
@@ -331,7 +332,7 @@ auth_keys_fetched(const struct provider *p, size_t alternative, struct str bytes
 	else if (s->algorithm->family == FAMILY_MAC)
 		k = key_new(s, STR("fetched"), text, e);
 	else if (!s->certified)
-		k = public_keys(s, STR("fetched"), text, e);
+		k = keys_of_text(s, STR("fetched"), text, e);
 	else {
 		k = key_of_pub(STR("fetched"), cert_key_pem(text, &s->cert, now,
 		    &valid, e), STR_NONE, e);

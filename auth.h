@@ -99,12 +99,12 @@ struct str	auth_stored_target(const struct route *, struct request *q);
 
 /*
  * The keys of one alternative of a provider, from texts of secrets, or from the
- * hook's public_key.  A text that is not written as this alternative wants it is left
+ * hook's public keys.  A text that is not written as this alternative wants it is left
  * out; NULL and a sentence about the last of them when none is.
  */
 struct key	*auth_keys(const struct provider *, size_t alternative,
 		    const struct str *names, const struct str *texts, size_t n,
-		    struct str public_key, struct err *);
+		    struct texts public_keys, struct err *);
 
 /*
  * From what was fetched: a JWKS, a key, a certificate, as the file says.  *until:

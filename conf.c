@@ -372,9 +372,9 @@ static const struct kind k_token = { LIST, "secret",
 static const struct kind k_fetch_secret = { TEXT, "secret",
 	"\"env:NAME\", \"file:/PATH\" or \"plain:TEXT\"",
 	"^" SECRET_PATTERN "$", NULL, fits_secret, NULL, true, false };
-static const struct kind k_public_key = { LIST, "key",
+static const struct kind k_public_key = { LIST, "key or list",
 	"a public key, \"env:NAME\" or \"file:/PATH\"",
-	NULL, NULL, fits_public_key, NULL, true, true };
+	NULL, NULL, fits_public_key, NULL, true, false };
 static const struct kind k_cert = { TEXT, "text",
 	"\"verified\", or the SHA-1 or SHA-256 fingerprint in hex",
 	"^(verified|[0-9A-Fa-f:]{40,95})$", NULL, fits_cert, NULL, false, false };
@@ -540,7 +540,7 @@ static const struct option options[] = {
   PARAM_N(PARAM_VERIFY_TOKEN) },
 { HOOK, "public_key", &k_public_key, PARAM(PARAM_PUBLIC_KEY), NULL, NULL,
   "The key that the provider's signatures verify with: as it is, or a reference "
-  "like a secret's.",
+  "like a secret's. Of several, while one replaces another, any may hold.",
   PARAM_N(PARAM_PUBLIC_KEY) },
 { HOOK, "client_id", &k_texts, PARAM(PARAM_CLIENT_ID), NULL, NULL,
   "Of the application, as the provider shows it.",

@@ -276,9 +276,11 @@ gather_secrets(struct bundle *b, const struct conf *c, struct err *e)
 		for (j = 0; j < h->nsecrets; j++)
 			if (gather_secret(b, h, h->secrets[j], e) == -1)
 				return -1;
-		if (gather_secret(b, h, conf_param(h, PARAM_VERIFY_TOKEN),
-		    e) == -1 || gather_secret(b, h, conf_param(h,
-		    PARAM_PUBLIC_KEY), e) == -1)
+		for (j = 0; j < h->params[PARAM_PUBLIC_KEY].n; j++)
+			if (gather_secret(b, h, h->params[PARAM_PUBLIC_KEY].v[j],
+			    e) == -1)
+				return -1;
+		if (gather_secret(b, h, conf_param(h, PARAM_VERIFY_TOKEN), e) == -1)
 			return -1;
 	}
 	return 0;

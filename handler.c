@@ -1043,7 +1043,8 @@ keep_key(struct handler *h, const struct asked *a, struct str id,
 
 	if (r->kind == REPLY_SECRET) {
 		until = now + SECRET_HOLDS;
-		k = auth_keys(p, a->alternative, &name, &r->bytes, 1, STR_NONE, &e);
+		k = auth_keys(p, a->alternative, &name, &r->bytes, 1,
+		    (struct texts){ NULL, 0 }, &e);
 	} else if (r->kind == REPLY_KEY) {
 		until = now + (int64_t)r->seconds * KEY_SECOND;
 		k = auth_keys_fetched(p, a->alternative, r->bytes, now, &until, &e);

@@ -156,17 +156,25 @@ complete(const struct route *r, size_t nsecrets, struct err *e)
 
 /* --- one route --------------------------------------------------------------------- */
 
-/* Does the secret become a key of any alternative?  If not, *e says of the last. */
+/*
+ * Does the text become a key of any alternative, as a secret or as a public key?  If
+ * not, *e says of the last.
+ */
 static bool
-usable(const struct route *r, struct str name, struct str text, struct err *e)
+usable(const struct route *r, struct str name, struct str text, bool public,
+    struct err *e)
 {
+	const struct texts texts = { &text, 1 }, none = { NULL, 0 };
+
 	for (size_t i = 0; i < r->provider->nsignatures; i++) {
 		struct key *k;
 
-		if (r->provider->signatures[i].algorithm->family == FAMILY_KEY)
+		if ((r->provider->signatures[i].algorithm->family ==
+		    FAMILY_KEY) != public)
 			continue;
-		if ((k = auth_keys(r->provider, i, &name, &text, 1, STR_NONE,
-		    e)) != NULL) {
+		k = auth_keys(r->provider, i, &name, &text, public ? 0 : 1,
+		    public ? texts : none, e);
+		if (k != NULL) {
 			auth_keys_free(k);
 			return true;
 		}
@@ -174,21 +182,14 @@ usable(const struct route *r, struct str name, struct str text, struct err *e)
 	return false;
 }
 
+/* Every text must be good for something. */
 static int
-make_keys(struct route *r, const struct str *names, const struct str *texts,
-    size_t n, struct err *e)
+check_texts(const struct route *r, const struct str *names, const struct str *texts,
+    size_t n, struct texts public_keys, struct err *e)
 {
 	const struct provider *p = r->provider;
-	struct str public_key = r->params[PARAM_PUBLIC_KEY].n > 0 ?
-	    r->params[PARAM_PUBLIC_KEY].v[0] : STR_NONE;
-	bool any_public = false;
 	struct err last;
 
-	r->keys = calloc(p->nsignatures + 1, sizeof(struct key *));
-	if (r->keys == NULL)
-		return err_set(e, ERR_OS, "no memory for keys");
-	if (p->nsignatures == 0 || r->hook->auth == AUTH_NONE)
-		return 0;
 	for (size_t i = 0; i < n; i++) {
 		if (texts[i].p == NULL)		/* captured: not here yet */
 			continue;
@@ -196,22 +197,36 @@ make_keys(struct route *r, const struct str *names, const struct str *texts,
 			return err_set(e, ERR_CONF, "the provider \"%.*s\" has no "
 			    "\"secret\": its signatures are proven by "
 			    "\"public_key\"", STR_ARG(p->id));
-		if (!usable(r, names[i], texts[i], &last))
+		if (!usable(r, names[i], texts[i], false, &last))
 			return err_set(e, ERR_CONF, "the secret \"%.*s\" cannot be "
 			    "used: %s", STR_ARG(names[i]), last.text);
 	}
-	for (size_t i = 0; i < p->nsignatures; i++) {
-		r->keys[i] = auth_keys(p, i, names, texts, n, public_key, &last);
-		if (r->keys[i] != NULL)
-			any_public |= public_key.n > 0 &&
-			    p->signatures[i].algorithm->family == FAMILY_KEY;
-		else if (public_key.n > 0 &&
-		    p->signatures[i].algorithm->family == FAMILY_KEY)
-			err_set(e, ERR_CONF, "the \"public_key\" cannot be used: %s",
-			    last.text);
-	}
+	for (size_t i = 0; p->wants_public_key && i < public_keys.n; i++)
+		if (!usable(r, STR("public_key"), public_keys.v[i], true, &last))
+			return err_set(e, ERR_CONF, "the \"public_key\" cannot be "
+			    "used: %s", last.text);
+	return 0;
+}
+
+static int
+make_keys(struct route *r, const struct str *names, const struct str *texts,
+    size_t n, struct err *e)
+{
+	const struct provider *p = r->provider;
+	struct texts public_keys = r->params[PARAM_PUBLIC_KEY];
+	struct err unfit;
+
+	r->keys = calloc(p->nsignatures + 1, sizeof(struct key *));
+	if (r->keys == NULL)
+		return err_set(e, ERR_OS, "no memory for keys");
+	if (p->nsignatures == 0 || r->hook->auth == AUTH_NONE)
+		return 0;
+	if (check_texts(r, names, texts, n, public_keys, e) != 0)
+		return -1;
 	/* It is of one type: alternatives for another have no use for it. */
-	return public_key.n == 0 || !p->wants_public_key || any_public ? 0 : -1;
+	for (size_t i = 0; i < p->nsignatures; i++)
+		r->keys[i] = auth_keys(p, i, names, texts, n, public_keys, &unfit);
+	return 0;
 }
 
 static void
@@ -378,25 +393,37 @@ find_provider(struct routes *all, const struct hook *h, const struct bundle *b,
 	return NULL;
 }
 
+/* References become what they refer to. */
+static int
+resolve_texts(struct routes *all, struct texts *list, const char *name,
+    const struct bundle *b, struct err *e)
+{
+	struct str *texts = arena_alloc(all->arena, (list->n + 1) * sizeof(*texts));
+
+	if (texts == NULL)
+		return err_set(e, ERR_OS, "no memory for routes");
+	for (size_t i = 0; i < list->n; i++) {
+		texts[i] = list->v[i];
+		if (!conf_is_reference(texts[i]))
+			continue;
+		texts[i] = bundle_secret(b, texts[i]);
+		if (texts[i].n == 0)
+			return err_set(e, ERR_CONF, "\"%s\" is %s", name,
+			    texts[i].p == NULL ? "not there" : "empty");
+	}
+	list->v = texts;
+	return 0;
+}
+
 static int
 resolve(struct routes *all, struct route *r, const struct bundle *b, struct err *e)
 {
 	for (unsigned i = 0; i < PARAM_COUNT; i++) {
-		struct str written = conf_param(r->hook, i);
-		struct str *text;
-
 		r->params[i] = r->hook->params[i];
-		if (written.p == NULL || !conf_is_reference(written) ||
-		    (i != PARAM_VERIFY_TOKEN && i != PARAM_PUBLIC_KEY))
-			continue;
-		if ((text = arena_alloc(all->arena, sizeof(*text))) == NULL)
-			return err_set(e, ERR_OS, "no memory for routes");
-		*text = bundle_secret(b, written);
-		r->params[i] = (struct texts){ text, 1 };
-		if (text->n == 0)
-			return err_set(e, ERR_CONF, "\"%s\" is %s",
-			    hook_param_names[i], text->p == NULL ?
-			    "not there" : "empty");
+		if ((i == PARAM_VERIFY_TOKEN || i == PARAM_PUBLIC_KEY) &&
+		    resolve_texts(all, &r->params[i], hook_param_names[i], b,
+		    e) != 0)
+			return -1;
 	}
 	return 0;
 }

@@ -865,6 +865,7 @@ add_text(struct work *k, struct str name, struct str text)
 struct known {
 	struct bundle	*bundle;
 	struct conf	*conf;
+	struct routes	*routes;
 	struct catalog	*all;
 };
 
@@ -891,15 +892,16 @@ know_hook(struct work *k, struct known *n, const struct explain_options *o)
 	struct str target = sent_target(k->a, k->dump.sent.url);
 	struct str path = o->hook != NULL ? str_of(o->hook) : k->dump.hook.n > 0 ?
 	    k->dump.hook : str_cut(&target, '?');
-	const struct hook *h = NULL;
+	const struct route *r;
+	const struct hook *h;
 
-	for (size_t i = 0; i < n->conf->nhooks; i++)
-		if (str_eq(n->conf->hooks[i].path, path))
-			h = &n->conf->hooks[i];
-	if (h == NULL)
+	if ((n->routes = routes_new(n->conf, n->bundle, k->e)) == NULL)
+		return -1;
+	if ((r = routes_find(n->routes, path)) == NULL)
 		return err_set(k->e, ERR_DATA, "the configuration has no hook "
 		    "\"%.*s\": that alone is 404; --hook names another",
 		    STR_ARG(path));
+	h = r->hook;
 	if (h->auth == AUTH_NONE)
 		return err_set(k->e, ERR_DATA, "nothing is proven on this hook: \"auth\" "
 		    "is \"none\"");
@@ -912,20 +914,7 @@ know_hook(struct work *k, struct known *n, const struct explain_options *o)
 	for (size_t i = 0; i < h->nsecrets; i++)
 		add_text(k, h->secrets[i], bundle_secret(n->bundle, h->secrets[i]));
 	k->x.nsecrets = k->ntexts;
-	for (unsigned i = 0; i < PARAM_COUNT; i++) {
-		struct str v = h->params[i].n > 0 ? h->params[i].v[0] : STR_NONE;
-
-		k->x.params[i] = h->params[i];
-		if (v.p != NULL && (i == PARAM_VERIFY_TOKEN || i == PARAM_PUBLIC_KEY) &&
-		    conf_is_reference(v)) {
-			struct str *text = arena_alloc(k->a, sizeof(*text));
-
-			if (text == NULL)
-				return err_set(k->e, ERR_OS, "not enough memory");
-			*text = bundle_secret(n->bundle, v);
-			k->x.params[i] = (struct texts){ text, 1 };
-		}
-	}
+	memcpy(k->x.params, r->params, sizeof(k->x.params));
 	/* What other hooks have may have been mixed up. */
 	for (size_t i = 0; i < n->conf->nhooks; i++)
 		for (size_t j = 0; j < n->conf->hooks[i].nsecrets; j++)
@@ -1165,6 +1154,7 @@ explain_run(const struct command *self, int argc, char **argv, struct err *e)
 	buf_free(&b);
 	provider_free(k.p);
 	catalog_free(n.all);
+	routes_free(n.routes);
 	conf_free(n.conf);
 	bundle_free(n.bundle);
 	arena_wipe(k.a);
