@@ -160,7 +160,8 @@ take_word(struct key_source *k, struct str name, const struct json_doc *doc,
 	if (str_eq(name, STR("hosts")))
 		return take_hosts(k, doc, v, a, e);
 	if (str_eq(name, STR("path")))
-		return take_text(doc, v, "path", a, &k->path, e);
+		return take_text(doc, v, "path", a, &k->path, e) != 0 ? -1 :
+		    note_names(k, doc, v, k->path, false, e);
 	if (str_eq(name, STR("member")))
 		return take_text(doc, v, "member", a, &k->member, e);
 	if (str_eq(name, STR("token")))
@@ -253,21 +254,32 @@ host_fits(struct str pattern, struct str host)
 }
 
 /*
- * A star is anything but a query: who may ask a question of the host has it answer
- * with a key of his own.
+ * A star is one name: letters, digits and "._~-", nothing that ends it.  Who could put
+ * a question there would have the host answer it with a key of his own.
+ *
+ * At each step of the pattern: which beginnings of the path fit it so far.
  */
 static bool
 path_fits(struct str pattern, struct str path)
 {
-	struct str last = pattern, first = str_cut(&last, '*'), star;
+	bool fits[KEY_URL_LEN + 1] = { true }, was, next;
 
-	if (last.p == NULL)
-		return str_eq(path, pattern);
-	if (path.n < first.n + last.n || !str_starts(path, first) ||
-	    !str_ends(path, last))
+	if (path.n > KEY_URL_LEN || memmem(path.p, path.n, "..", 2) != NULL)
 		return false;
-	star = str_head(str_skip(path, first.n), path.n - first.n - last.n);
-	return str_find(star, '?') == -1;
+	for (size_t i = 0; i < pattern.n; i++) {
+		bool star = pattern.p[i] == '*';
+
+		was = fits[0];
+		fits[0] = false;
+		for (size_t j = 0; j < path.n; j++) {
+			next = fits[j + 1];
+			fits[j + 1] = star ? (was || fits[j]) &&
+			    all_in(str_head(str_skip(path, j), 1), "._~-") :
+			    was && path.p[j] == pattern.p[i];
+			was = next;
+		}
+	}
+	return fits[path.n];
 }
 
 /* A parameter's value in the place of its name. */
@@ -336,13 +348,13 @@ named_url(const struct key_source *k, const struct texts *params, struct str url
 		fits = expand(k->hosts[i], params, STR(""), &pattern) &&
 		    host_fits(buf_str(&pattern), host);
 	}
+	*why = fits ? "the request names a key at another path than the file allows" :
+	    *why;
+	buf_reset(&pattern);
+	fits = fits && expand(k->path, params, STR(""), &pattern) &&
+	    path_fits(buf_str(&pattern), path);
 	buf_free(&pattern);
-	if (!fits)
-		return false;
-	*why = "the request names a key at another path than the file allows";
-	/* No "%": "%2e%2e" is a way up for some. */
-	return path_is_plain(path) && all_in(path, "/._~-+=&?:,@!") &&
-	    path_fits(k->path, path);
+	return fits;
 }
 
 /* A name that stands inside the file's URL, and cannot leave the place it has. */

@@ -31,7 +31,7 @@ struct key_source {
 	struct str	 url;
 	struct str	*hosts;		/* "keys.example.com", "sns.*.example.com" */
 	size_t		 nhosts;
-	struct str	 path;		/* "/certs/" and a star: all that begins so */
+	struct str	 path;		/* "/certs/" and a star: one name */
 	struct str	 member;	/* of the JSON that comes; .n == 0: all of it */
 
 	/* Where keys are not public: what is posted, and OAuth 2.0 before it. */

@@ -332,8 +332,8 @@ can_be_signed(const struct bench *b, struct str content_type)
 	if (place->kind == PLACE_FIELD &&
 	    str_starts_nocase(content_type, STR("multipart/")))
 		return false;
-	return b->s->algorithm->family != FAMILY_KEY ||
-	    b->x->private_key.n > 0;
+	return b->s->algorithm->family == FAMILY_KEY ? b->x->private_key.n > 0 :
+	    !b->s->fetches || b->x->nsecrets > 0;
 }
 
 /* Signed anew by auth_sign.c, the body as it is: it must hold. */
