@@ -76,7 +76,8 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # --- tests -------------------------------------------------------------------
-UNIT	= base json conf frame request wire inbox providers auth handler webserver
+UNIT	= base json conf frame request wire inbox providers repeats auth handler \
+	  webserver
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json
 
@@ -86,6 +87,13 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
     $(call obj,courier/inbox courier/gather courier/bodies courier/retention $(WALL) $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
+	    -lsqlite3 -ljson-c -lcrypto
+
+$(BUILD)/tests/test_repeats: tests/unit/test_repeats.c tests/unit/test.h \
+    $(call obj,courier/inbox courier/gather courier/bodies courier/retention \
+	$(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -lsqlite3 -ljson-c -lcrypto

@@ -9,6 +9,7 @@
 
 /* One request, while it is spoiled. */
 struct work {
+	const struct provider *p;
 	const struct signature *s;
 	struct arena	*a;
 	struct sent	*out;		/* as it was, to be changed */
@@ -262,6 +263,90 @@ spoil(struct work *k, int how)
 	    spoil_headers(k, (enum spoil)how) : spoil_text(k, (enum spoil)how);
 }
 
+/* --- the event's id ---------------------------------------------------------------- */
+
+struct found {
+	struct request	*q;
+	const struct place *place;	/* out: the first that is there */
+};
+
+static bool
+first_there(const struct piece *p, const void *arg)
+{
+	struct found *f = *(struct found *const *)arg;
+	struct str value;
+
+	if (p->op != PIECE_PLACE ||
+	    place_get(&p->place, f->q, &value, NULL) != PLACE_FOUND || value.n == 0)
+		return false;
+	f->place = &p->place;
+	return true;
+}
+
+/* Another last letter or digit. */
+static struct str
+with_other_end(struct arena *a, struct str v)
+{
+	struct str copy = arena_str(a, v);
+	char *p = (char *)(uintptr_t)copy.p;	/* the arena's, and ours */
+
+	if (p != NULL)
+		p[v.n - 1] = v.p[v.n - 1] == '7' ? '8' : '7';
+	return copy;
+}
+
+static enum forged
+other_header(struct work *k, struct str name)
+{
+	struct header *h = arena_alloc(k->a, (k->out->nheaders + 1) * sizeof(*h));
+	enum forged made = FORGED_NOT;
+
+	for (size_t i = 0; h != NULL && i < k->out->nheaders; i++) {
+		h[i] = k->out->headers[i];
+		if (!str_eq_nocase(h[i].name, name) || h[i].value.n == 0)
+			continue;
+		h[i].value = with_other_end(k->a, h[i].value);
+		made = FORGED;
+	}
+	k->out->headers = h;
+	return made;
+}
+
+/* The id that the provider's file names first: does what is signed hold it? */
+static enum forged
+other_id(struct work *k, int how)
+{
+	struct request q;
+	struct found f = { &q, NULL }, *in = &f;
+	enum forged made = FORGED_NOT;
+	struct str value;
+	ptrdiff_t at;
+
+	(void)how;
+	if (sent_request(k->out, k->a, &q) != 0)
+		return FORGED_NOT;
+	for (size_t i = 0; f.place == NULL && i < k->p->event.nids; i++)
+		template_any(&k->p->event.ids[i], first_there, &in);
+	if (f.place == NULL || f.place->nsteps > 0)
+		return FORGED_NOT;
+	if (f.place->kind == PLACE_HEADER) {
+		made = other_header(k, f.place->name);
+	} else {
+		struct str *whole = f.place->kind == PLACE_QUERY ? &k->out->url :
+		    &k->out->body;
+
+		place_get(f.place, &q, &value, NULL);
+		if ((at = only_place(*whole, value)) == -1)
+			return FORGED_NOT;
+		*whole = arena_join(k->a, (const struct str[]){
+		    str_head(*whole, (size_t)at), with_other_end(k->a, value),
+		    str_skip(*whole, (size_t)at + value.n) }, 3);
+		made = FORGED;
+	}
+	return made == FORGED_NOT ? made : seen(k->s->algorithm->family !=
+	    FAMILY_EQUAL && !k->s->bearer && place_is_signed(k->s, f.place));
+}
+
 /* --- the table ---------------------------------------------------------------------- */
 
 static const struct forgery forgeries[] = {
@@ -279,6 +364,7 @@ static const struct forgery forgeries[] = {
 	{ "twice",	"the signature sent twice",		spoil, TWICE },
 	{ "joined",	"the signature joined by a web server",	spoil, JOINED },
 	{ "none",	"a token of the algorithm \"none\"",	spoil, UNSIGNED },
+	{ "id",		"another id",				other_id, 0 },
 };
 #define FORGERIES	(sizeof(forgeries) / sizeof(forgeries[0]))
 
@@ -310,11 +396,14 @@ forgery_says(const struct forgery *f)
 }
 
 enum forged
-forge(const struct forgery *f, const struct signature *s, const struct sent *was,
+forge(const struct forgery *f, const struct provider *p, const struct sent *was,
     struct arena *a, struct sent *out)
 {
-	struct work k = { .s = s, .a = a, .out = out };
+	struct work k = { .p = p, .a = a, .out = out };
 
+	if (was->alternative < 0 || (size_t)was->alternative >= p->nsignatures)
+		return FORGED_NOT;
+	k.s = &p->signatures[was->alternative];
 	*out = *was;
 	return f->make(&k, f->how);
 }

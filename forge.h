@@ -24,8 +24,11 @@ const struct forgery	*forgery_find(struct str name);
 const char		*forgery_name(const struct forgery *);	/* "flip" */
 const char		*forgery_says(const struct forgery *);
 
-/* s: the signature that the request bears.  *out shares texts with the request. */
-enum forged	forge(const struct forgery *, const struct signature *s,
+/*
+ * The request bears the provider's signature that its "alternative" names.  *out
+ * shares texts with it.
+ */
+enum forged	forge(const struct forgery *, const struct provider *,
 		    const struct sent *, struct arena *, struct sent *out);
 
 #endif

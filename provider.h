@@ -242,5 +242,8 @@ bool			 provider_captures(const struct provider *);
  */
 bool			 signature_covers(const struct signature *,
 			    const struct template *);
+/* Is that value of the request covered by what is signed? */
+bool			 place_is_signed(const struct signature *,
+			    const struct place *);
 
 #endif

@@ -607,8 +607,8 @@ leads_to(const struct piece *p, const void *place)
 	    piece_is_source_of(p, place);
 }
 
-static bool
-place_signed(const struct signature *s, const struct place *place)
+bool
+place_is_signed(const struct signature *s, const struct place *place)
 {
 	if (template_keeps(&s->signs, leads_to, place))
 		return true;
@@ -637,7 +637,7 @@ place_signed(const struct signature *s, const struct place *place)
 static bool
 is_unsigned_place(const struct piece *p, const void *arg)
 {
-	return p->op == PIECE_PLACE && !place_signed(arg, &p->place);
+	return p->op == PIECE_PLACE && !place_is_signed(arg, &p->place);
 }
 
 bool
@@ -665,7 +665,7 @@ derive(struct signature *s)
 		if (s->when[i].of == OF_BODY && s->when[i].test == TEST_ABSENT)
 			s->covers |= COVERS_BODY | COVERS_FIELDS;
 	for (size_t i = 0; i < s->nalso; i++) {
-		if (!place_signed(s, &s->also[i].place) || s->also[i].optional)
+		if (!place_is_signed(s, &s->also[i].place) || s->also[i].optional)
 			continue;
 		for (size_t j = 0; j < s->also[i].nequals; j++)
 			s->covers |= covered_by(&s->also[i].equals[j], s);
@@ -751,7 +751,7 @@ check_time(struct reader *r, const struct json_object *o, struct signature *s)
 	} else
 		s->time_signed = template_has(&s->signs, PIECE_TIME) ||
 		    (s->algorithm->family != FAMILY_EQUAL &&
-		    place_signed(s, &s->time.place));
+		    place_is_signed(s, &s->time.place));
 	if (s->time.window > 0 && !s->time_signed)
 		return json_err(r->doc, o, r->e, "the time has a \"window\" but is "
 		    "not signed: whoever repeats the request can change it");

@@ -27,8 +27,7 @@ struct trial {
 	struct verdict	 verdict;	/* when !answered; its secret is not kept */
 	struct handshake hs;
 	bool		 answered;	/* it was a handshake */
-	struct str	 id, type;	/* of a genuine one; .p NULL: it has none */
-	bool		 proven;
+	struct event	 event;		/* of a genuine one */
 	struct str	 key_id;	/* where it says whose key it is; or .p NULL */
 };
 

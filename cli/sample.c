@@ -317,8 +317,7 @@ spoil(struct sample *s, const struct forgery *f, struct err *e)
 
 	if (s->request.alternative < 0)
 		return err_set(e, ERR_USAGE, "nothing is signed here");
-	switch (forge(f, &s->route->provider->signatures[s->request.alternative],
-	    &s->request, s->arena, &spoiled)) {
+	switch (forge(f, s->route->provider, &s->request, s->arena, &spoiled)) {
 	case FORGED_NOT:
 		return err_set(e, ERR_USAGE, "--forge %s: there is nothing in this "
 		    "request to spoil so", forgery_name(f));

@@ -48,9 +48,9 @@ put_verdict(const struct trial *t)
 	buf_put(&b, STR(",\"reason\":"));
 	buf_json(&b, str_of(t->answered ? t->hs.reason : t->verdict.reason));
 	buf_put(&b, STR(",\"id\":"));
-	buf_json(&b, t->id);
+	buf_json(&b, t->event.event_id);
 	buf_put(&b, STR(",\"type\":"));
-	buf_json(&b, t->type);
+	buf_json(&b, t->event.event_type);
 	buf_printf(&b, ",\"status\":%d}\n", t->answered ? t->hs.answer.status : 0);
 	fwrite(b.p, 1, b.n, stdout);
 	buf_free(&b);
