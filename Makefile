@@ -109,7 +109,8 @@ $(BUILD)/tests/test_webserver: tests/unit/test_webserver.c tests/unit/test.h \
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 
 # Tools of the scripts in tests/: see the comment at the top of each.
-TOOL_BINS = $(addprefix $(BUILD)/tests/,sender torture unframed putter judge)
+TOOL_BINS = $(addprefix $(BUILD)/tests/,sender torture unframed putter judge \
+	    wycheproof)
 
 $(BUILD)/tests/sender: tests/tool/sender.c
 	@mkdir -p $(@D)
@@ -119,6 +120,9 @@ $(BUILD)/tests/putter: tests/tool/putter.c $(call obj,wire event $(BASE))
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/judge: tests/tool/judge.c \
     $(call obj,$(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
+$(BUILD)/tests/wycheproof: tests/tool/wycheproof.c $(call obj,$(LEAVES) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/torture: tests/tool/torture.c tests/unit/test.h

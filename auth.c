@@ -611,7 +611,7 @@ look_at_token(struct judge *j, struct look *l, const char **why)
 		return false;
 	q->token = t->header;
 	if (!j->s->token.detached)
-		q->claims = jws_claims(t, q->arena);
+		q->claims = jws_claims(t);
 	return true;
 }
 

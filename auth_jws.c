@@ -87,20 +87,21 @@ jws_read(struct str token, struct arena *a, struct jws *j, const char **why)
 	if (j->kid.p == NULL &&
 	    json_find(j->header, STR("kid"), &raw) != JSON_NONE)
 		return false;
+	*why = "the token's payload is no base64url";
+	if (!j->unencoded && (j->payload = decoded(j->payload64, a)).p == NULL)
+		return false;
 	j->signature = decoded(j->signature64, a);
 	return true;
 }
 
 struct str
-jws_claims(const struct jws *j, struct arena *a)
+jws_claims(const struct jws *j)
 {
 	static const struct json_limits limits = { 64, 100000 };
-	struct str claims = decoded(j->payload64, a);
+	struct str claims = j->payload;
 
-	if (claims.n == 0 || claims.p[0] != '{' ||
-	    json_scan(claims, limits, NULL) != JSON_OK)
-		return STR_NONE;
-	return claims;
+	return claims.n > 0 && claims.p[0] == '{' &&
+	    json_scan(claims, limits, NULL) == JSON_OK ? claims : STR_NONE;
 }
 
 size_t

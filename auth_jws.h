@@ -21,6 +21,7 @@ struct jws {
 	struct str	 header64;	/* as sent, base64url */
 	struct str	 payload64;	/* likewise; .n == 0: detached, or empty */
 	struct str	 signature64;
+	struct str	 payload;	/* bytes; .n == 0: detached, or empty */
 	struct str	 signature;	/* bytes; .n == 0: it is no base64url */
 	struct str	 alg;
 	struct str	 kid;		/* .p NULL: it names no key */
@@ -35,7 +36,7 @@ bool		 jws_read(struct str token, struct arena *, struct jws *,
 		    const char **why);
 
 /* The payload when it is a JSON object; STR_NONE when it is not. */
-struct str	 jws_claims(const struct jws *, struct arena *);
+struct str	 jws_claims(const struct jws *);
 
 /* Its "x5c": certificates as DER, the leaf first.  How many; 0: none, or broken. */
 size_t		 jws_certs(const struct jws *, struct arena *,

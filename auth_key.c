@@ -318,18 +318,34 @@ curve_from_jwk(enum key_type type, struct str json)
 	return curve_key(type, (struct str){ (char *)point, 1 + 2 * size }, NULL);
 }
 
+/* Its "key_ops" (RFC 7517, 4.3): is it there to verify? */
+static bool
+lists_verify(struct str list)
+{
+	struct str op;
+
+	for (size_t at = 0; json_next(list, &at, &op) != JSON_NONE;)
+		if (str_eq(op, STR("verify")))
+			return true;
+	return false;
+}
+
 static EVP_PKEY *
 from_jwk(struct str json)
 {
 	static const struct json_limits limits = { 8, 256 };
 	unsigned char n[RSA_MOST / 8 + 1], e[8];
-	struct str kty, crv, use, bn, be;
+	struct str kty, crv, use, ops, bn, be;
+	enum json_kind kind;
 
 	if (json_scan(json, limits, NULL) != JSON_OK ||
 	    json_find(json, STR("kty"), &kty) != JSON_STRING)
 		return NULL;
 	if (json_find(json, STR("use"), &use) == JSON_STRING &&
 	    !str_eq(use, STR("sig")))
+		return NULL;
+	kind = json_find(json, STR("key_ops"), &ops);
+	if (kind != JSON_NONE && (kind != JSON_ARRAY || !lists_verify(ops)))
 		return NULL;
 	if (str_eq(kty, STR("RSA")))
 		return jwk_bytes(json, "n", n, sizeof(n), &bn) &&
