@@ -28,6 +28,26 @@ text(struct reader *r, const struct json_object *v, struct str *out)
 	    json_err(r->doc, v, r->e, "the examples are too large");
 }
 
+/* "docs", "made", "sdk NAME VERSION". */
+static int
+source(struct reader *r, const struct json_object *v, struct str *out)
+{
+	struct str version, name;
+
+	if (text(r, v, out) != 0)
+		return -1;
+	version = *out;
+	if (str_eq(*out, STR("docs")) || str_eq(*out, STR("made")))
+		return 0;
+	if (str_eq(str_cut(&version, ' '), STR("sdk"))) {
+		name = str_cut(&version, ' ');
+		if (name.n > 0 && version.n > 0)
+			return 0;
+	}
+	return json_err(r->doc, v, r->e, "\"source\" is docs, made, or sdk with its "
+	    "name and version");
+}
+
 static int
 headers(struct reader *r, const struct json_object *v, struct example *x)
 {
@@ -189,7 +209,7 @@ one(struct reader *r, const struct json_object *o, struct example *x)
 		if (str_eq(name, STR("says")))
 			rc = text(r, v, &x->says);
 		else if (str_eq(name, STR("source")))
-			rc = text(r, v, &x->source);
+			rc = source(r, v, &x->source);
 		else if (str_eq(name, STR("secret")) || str_eq(name, STR("secrets")))
 			rc = several(r, v, &x->secrets, &x->nsecrets);
 		else if (str_eq(name, STR("clock")))
@@ -244,10 +264,10 @@ one(struct reader *r, const struct json_object *o, struct example *x)
 }
 
 int
-provider_examples(struct str source, const char *name, struct arena *a,
+provider_examples(struct str file, const char *name, struct arena *a,
     struct example **out, size_t *n, struct err *e)
 {
-	struct reader r = { .doc = json_read(source, name, e), .a = a, .e = e };
+	struct reader r = { .doc = json_read(file, name, e), .a = a, .e = e };
 	const struct json_object *list;
 	int rc = 0;
 

@@ -18,15 +18,8 @@ URL=${URL:?a hook of the provider github}
 CONFIG=${CONFIG:?the configuration of the service}
 SECRET=${SECRET:?the secret of the hook}
 
-# Before lib.sh, which takes the proxies away.
-if [ ! -e node_modules/@octokit/webhooks-examples/package.json ]; then
-	if ! command -v npm >/dev/null; then
-		echo "payloads: npm is missing, which brings the payloads" >&2
-		echo "payloads: 0 passed, 1 failed"
-		exit 1
-	fi
-	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
-fi
+. tests/npm.sh
+npm_packages payloads
 
 # shellcheck source=tests/lib.sh
 . tests/lib.sh

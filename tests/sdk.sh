@@ -12,15 +12,8 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Before lib.sh, which takes the proxies away.
-if ! command -v npm >/dev/null; then
-	echo "sdk: npm is missing, which brings the SDKs" >&2
-	echo "sdk: 0 passed, 1 failed"
-	exit 1
-fi
-if ! npm ls --silent >/dev/null 2>&1; then
-	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
-fi
+. tests/npm.sh
+npm_packages sdk
 
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
