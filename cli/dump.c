@@ -102,6 +102,15 @@ bare(struct str line)
 	return str_starts(line, STR("> ")) ? str_skip(line, 2) : line;
 }
 
+static bool
+is_method(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < 'A' || s.p[i] > 'Z')
+			return false;
+	return s.n > 0;
+}
+
 static int
 read_http(struct dump *d, struct str text, const char *name, struct arena *a,
     struct err *e)
@@ -112,7 +121,8 @@ read_http(struct dump *d, struct str text, const char *name, struct arena *a,
 
 	d->sent.method = str_cut(&line, ' ');
 	d->sent.url = str_cut(&line, ' ');
-	if (d->sent.method.n == 0 || d->sent.url.n == 0)
+	if (!is_method(d->sent.method) || (!str_starts(d->sent.url, STR("/")) &&
+	    !str_starts(d->sent.url, STR("http"))))
 		return err_set(e, ERR_DATA, "%s: neither a request of HTTP (\"POST "
 		    "/path HTTP/1.1\", headers, an empty line, the body) nor JSON of "
 		    "ours", name);
