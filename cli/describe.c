@@ -12,6 +12,14 @@
 
 /* --- what it takes to prove a request ------------------------------------------- */
 
+static bool
+is_in_body(const struct piece *p, const void *arg)
+{
+	(void)arg;
+	return p->op == PIECE_PLACE && (p->place.kind == PLACE_BODY ||
+	    p->place.kind == PLACE_FIELD);
+}
+
 static void
 put_covers(struct buf *b, const struct signature *s)
 {
@@ -27,11 +35,16 @@ put_covers(struct buf *b, const struct signature *s)
 		if ((s->covers & t[i].bit) != 0 && !(t[i].bit == COVERS_FIELDS &&
 		    (s->covers & COVERS_BODY) != 0))
 			buf_printf(b, "%s%s", n++ > 0 ? " + " : "", t[i].name);
+	if ((s->covers & (COVERS_BODY | COVERS_FIELDS)) == 0) {
+		if (s->each.n > 0)
+			buf_printf(b, "%sparts of each item", n++ > 0 ? " + " : "");
+		else if (template_any(&s->signs, is_in_body, NULL))
+			buf_printf(b, "%sparts of the body", n++ > 0 ? " + " : "");
+	}
 	if (s->time_signed)
 		buf_printf(b, "%stime", n++ > 0 ? " + " : "");
 	if (n == 0)
-		buf_put(b, s->each.n > 0 ? STR("parts of each item") :
-		    STR("parts of the request"));
+		buf_put(b, STR("parts of the request"));
 }
 
 static void

@@ -25,7 +25,7 @@ for page in $PAGES; do
 done
 
 # options PROGRAM PAGE HELP...: each option that the program names stands there
-for command in serve check providers events send sign explain stats; do
+for command in serve check providers events capture explain send sign; do
 	[ -n "$("$T/bin/hooklatch" help "$command" 2>/dev/null)" ] || continue
 	missing=
 	for option in $("$T/bin/hooklatch" help "$command" | grep -oE -- '--[a-z-]+' | sort -u); do
@@ -63,6 +63,18 @@ while read -r command option; do
 done < <(sed -nE '/^```sh/,/^```$/p' README.md | sed 's/#.*//' |
     grep -oE 'hooklatch [a-z]+ .*' | awk '{ for (i = 3; i <= NF; i++) if ($i ~ /^--[a-z]/) print $2, $i }' | sort -u)
 is "and so do their options" "" "$unknown"
+
+# --- what is made from tables ------------------------------------------------------------
+
+check "no page that is made from a table is stale" script/update-docs --check
+for page in examples/hooklatch.schema.json man/hooklatch.json.5 examples/provider.schema.json docs/provider-table.md; do
+	mkdir -p "$T/tree/${page%/*}"
+	cp "$page" "$T/tree/$page"
+done
+check "... nor in a copy" quietly stale script/update-docs --check "$T/tree"
+sed -i 's/| `stripe` |/| `strype` |/' "$T/tree/docs/provider-table.md"
+check "one that says something else is found stale" eval \
+    '! quietly stale script/update-docs --check "$T/tree"'
 
 # --- configurations --------------------------------------------------------------------
 
