@@ -128,7 +128,8 @@ void		 conf_set_inbox(struct conf *, struct str written);
 
 /*
  * The text that stands for the environment alone: one hook at "/" from PROVIDER
- * (default "secret-header"), SECRET, INBOX, PUBLIC_URL, VERIFY_TOKEN, PUBLIC_KEY.
+ * (default "secret-header"), SECRET, INBOX, PUBLIC_URL, VERIFY_TOKEN, PUBLIC_KEY,
+ * and with PROVIDER also AUDIENCE, EMAIL, TOKEN.
  * getenv is a parameter so that tests need no environment.  No secret is in the
  * text, only its name ("env:SECRET").
  */

@@ -34,11 +34,15 @@ conf_from_environment(struct buf *text, const char *(*get)(const char *name),
 	static const struct {
 		const char *variable, *key;
 		bool secret;		/* named, not copied */
+		bool provider;		/* only beside PROVIDER: shells set some */
 	} t[] = {
-		{ "SECRET", "secret", true },
-		{ "VERIFY_TOKEN", "verify_token", true },
-		{ "PUBLIC_KEY", "public_key", true },
-		{ "PUBLIC_URL", "url", false },
+		{ "SECRET", "secret", true, false },
+		{ "VERIFY_TOKEN", "verify_token", true, false },
+		{ "PUBLIC_KEY", "public_key", true, false },
+		{ "PUBLIC_URL", "url", false, false },
+		{ "AUDIENCE", "audience", false, true },
+		{ "EMAIL", "email", false, true },
+		{ "TOKEN", "token", false, true },
 	};
 	const char *provider = filled(get("PROVIDER"));
 	const char *inbox = filled(get("INBOX"));
@@ -60,7 +64,7 @@ conf_from_environment(struct buf *text, const char *(*get)(const char *name),
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		const char *value = filled(get(t[i].variable));
 
-		if (value == NULL)
+		if (value == NULL || (t[i].provider && provider == NULL))
 			continue;
 		buf_printf(text, ",\n\t\t\t\"%s\": ", t[i].key);
 		if (t[i].secret)

@@ -584,7 +584,7 @@ static void
 warn_route(const struct route *r, struct buf *b)
 {
 	const struct provider *p = r->provider;
-	bool equal = false, timed = false, body = true;
+	bool equal = false, bearer = false, timed = false, body = true;
 
 	if (r->hook->auth == AUTH_NONE) {
 		warn(b, r, "\"auth\" is \"none\": anybody may send to it");
@@ -601,6 +601,8 @@ warn_route(const struct route *r, struct buf *b)
 
 		if (s->algorithm->family == FAMILY_EQUAL)
 			equal = true;
+		else if (s->bearer)
+			bearer = true;
 		else if ((s->covers & (COVERS_BODY | COVERS_FIELDS)) == 0)
 			body = false;
 		timed |= s->time_signed;
@@ -608,8 +610,17 @@ warn_route(const struct route *r, struct buf *b)
 	if (equal)
 		warn(b, r, "the secret itself travels with each request, and "
 		    "nothing is signed: whoever reads one can send others");
+	else if (bearer)
+		warn(b, r, "the token names the sender and says nothing of the "
+		    "body: whoever reads one can send others until it expires");
 	else if (!body)
 		warn(b, r, "the signature does not cover the body");
+	if (r->ncaptured > 0)
+		warn(b, r, "its secret comes by a handshake: \"hooklatch capture\" "
+		    "opens the window, and until then all is refused");
+	if (r->hook->platform_token)
+		warn(b, r, "\"token\" is \"platform\": the front is believed; let "
+		    "nothing else reach the service");
 	if (timed && r->window == 0)
 		warn(b, r, "\"window\" is 0: an old request can be sent again");
 	for (size_t i = 0; i < p->nweak; i++)

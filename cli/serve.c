@@ -244,6 +244,17 @@ env_pass_secret(struct environ *env, struct str written)
 		env_pass(env, str_skip(written, 4));
 }
 
+/* At most so many variables does a hook name. */
+static size_t
+secrets_of(const struct hook *h)
+{
+	size_t n = h->nsecrets + 1;
+
+	for (size_t i = 0; i < PARAM_COUNT; i++)
+		n += h->params[i].n;
+	return n;
+}
+
 static int
 env_make(const struct serve *s, enum part_name which, struct environ *env,
     struct err *e)
@@ -261,7 +272,7 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 	env->n = 0;
 	env->room = ENV_OURS;
 	for (size_t i = 0; i < s->conf->nhooks && which != NGINX; i++)
-		env->room += s->conf->hooks[i].nsecrets + PARAM_COUNT;
+		env->room += secrets_of(&s->conf->hooks[i]);
 	if ((env->v = calloc(env->room, sizeof(env->v[0]))) == NULL)
 		return err_set(e, ERR_OS, "no memory for an environment");
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -278,7 +289,8 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 		for (size_t j = 0; j < h->nsecrets; j++)
 			env_pass_secret(env, h->secrets[j]);
 		for (size_t j = 0; j < PARAM_COUNT; j++)
-			env_pass_secret(env, conf_param(h, j));
+			for (size_t m = 0; m < h->params[j].n; m++)
+				env_pass_secret(env, h->params[j].v[m]);
 	}
 	return 0;
 }

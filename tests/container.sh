@@ -181,6 +181,31 @@ check "and warns, naming what keeps events there" grep -qF 'pubsub:' "$T/log/con
 ask "$URL/" -H 'Secret: s' -d '{"challenge":"x"}'
 is "the guide's challenge there" x "$(cat "$T/body")"
 stop_is_quick "on Cloud Run"
+
+# Google's senders: the front has verified the token, and left a mark in its place.
+# marked EMAIL: such a token
+marked() {
+	local now claims
+	now=$(date +%s)
+	claims=$(printf '{"iss":"https://accounts.google.com","aud":"https://hook.example/","email":"%s","email_verified":true,"iat":%d,"exp":%d}' \
+	    "$1" "$now" $((now + 600)) | base64 -w 0 | tr '+/' '-_' | tr -d '=')
+	printf '%s.%s.SIGNATURE_REMOVED_BY_GOOGLE' \
+	    "$(printf '{"alg":"RS256","kid":"k"}' | base64 -w 0 | tr '+/' '-_' | tr -d '=')" "$claims"
+}
+google=(-e K_SERVICE=hooks -e PROVIDER=pubsub -e AUDIENCE=https://hook.example/ -e EMAIL=push@acme.example)
+check "PROVIDER=pubsub TOKEN=platform: it serves" run "${google[@]}" -e TOKEN=platform
+ask "$URL/" -H "Authorization: Bearer $(marked push@acme.example)" -H 'Content-Type: application/json' -d '{}'
+is "a token that the front has verified: 200" 200 "$STATUS"
+ask "$URL/" -H "Authorization: Bearer $(marked else@acme.example)" -H 'Content-Type: application/json' -d '{}'
+is "of another account: 401" 401 "$STATUS"
+check "the roots that keys are fetched with are in the image" \
+    quietly podman podman exec "$NAME" test -s /etc/ssl/certs/ca-certificates.crt
+stop_is_quick "with platform's tokens"
+check "without TOKEN=platform it serves too" run "${google[@]}"
+ask "$URL/" -H "Authorization: Bearer $(marked push@acme.example)" -H 'Content-Type: application/json' -d '{}'
+check "and a token without its signature is not taken ($STATUS)" eval '[ "$STATUS" = 401 ] || [ "$STATUS" = 503 ]'
+stop_is_quick "with tokens that are verified here"
+
 : >"$T/log/container"
 check "a local inbox under K_SERVICE does not start" \
     not run -e SECRET -e K_SERVICE=hooks -e INBOX=sqlite:/var/lib/hooklatch/inbox.db

@@ -917,6 +917,13 @@ static const struct {
 	  "{\"inbox\":\"none\",\"hooks\":{\"/\":{\"provider\":\"meta\","
 	  "\"secret\":\"env:SECRET\",\"verify_token\":\"env:VERIFY_TOKEN\","
 	  "\"public_key\":\"env:PUBLIC_KEY\",\"url\":\"https://h/\"}}}", NULL },
+	{ "a token's", { "PROVIDER", "pubsub", "AUDIENCE", "https://h/", "EMAIL",
+	  "a@b", "TOKEN", "verify" },
+	  "{\"hooks\":{\"/\":{\"provider\":\"pubsub\",\"audience\":"
+	  "\"https://h/\",\"email\":\"a@b\",\"token\":\"verify\"}}}", NULL },
+	{ "a shell's, without a provider", { "SECRET", "x", "EMAIL", "a@b" },
+	  "{\"hooks\":{\"/\":{\"provider\":\"secret-header\","
+	  "\"secret\":\"env:SECRET\"}}}", NULL },
 	{ "empty is not set", { "SECRET", "x", "INBOX", "", "PROVIDER", "" },
 	  "{\"hooks\":{\"/\":{\"provider\":\"secret-header\","
 	  "\"secret\":\"env:SECRET\"}}}", NULL },
