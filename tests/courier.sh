@@ -192,7 +192,12 @@ if as_root && mount -t tmpfs -o size=6m,mode=755 none "$T/small" 2>/dev/null; th
 	courier_start
 	put -q -n 2000 -w 20 -e 'full%' >"$T/full" || :
 	like "a full disk refuses" "*[1-9]* refused*" "$(cat "$T/full")"
-	like "and says so" "refused 1 *disk*" "$(put_verb health || :)"
+	# Settling anew can free what the log had: then there is room for a few more.
+	says_full() {
+		put -q -n 200 -w 20 -e 'more%' >"$T/more" || :
+		[[ $(put_verb health || :) == "refused 1 "*disk* ]]
+	}
+	check "and says so" within 10 says_full
 	like "long bodies are refused too" "refused *" "$(put -f "$T/long" || :)"
 	is "and leave nothing" 0 "$(find "$INBOX.d" -type f | wc -l)"
 	mount -o remount,size=60m "$T/small"
