@@ -607,7 +607,10 @@ warn_route(const struct route *r, struct buf *b)
 			body = false;
 		timed |= s->time_signed;
 	}
-	if (equal)
+	/* A file that ships says it in its own words. */
+	if (p->nweak > 0)
+		;
+	else if (equal)
 		warn(b, r, "the secret itself travels with each request, and "
 		    "nothing is signed: whoever reads one can send others");
 	else if (bearer)

@@ -200,6 +200,15 @@ place_read(struct place *place, struct str text, struct arena *a, struct err *e)
 	return read_steps(place, rest, a, e);
 }
 
+struct str
+place_prefix(const struct place *p)
+{
+	for (size_t i = 0; i < NPLACES; i++)
+		if (places[i].kind == p->kind)
+			return places[i].prefix;
+	return STR("");
+}
+
 bool
 place_eq(const struct place *a, const struct place *b)
 {

@@ -59,6 +59,8 @@ enum place_found place_get(const struct place *, struct request *q,
 enum json_kind	 place_source(const struct place *, struct request *q,
 		    struct str *raw);
 bool		 place_eq(const struct place *, const struct place *);
+/* "header:", "claim:": how a file writes its kind. */
+struct str	 place_prefix(const struct place *);
 /* Does the other begin there: the same value, or one inside it? */
 bool		 place_leads(const struct place *, const struct place *other);
 

@@ -610,6 +610,23 @@ add_urls(struct work *k)
 
 /* --- rules, and headers that came twice ---------------------------------------------------- */
 
+/* What must be there, when that is no secret. */
+static void
+say_rule(struct work *k, struct variant *v, const struct also *also)
+{
+	int param = template_param(&also->equals[0]);
+	const struct place *at = &also->place;
+	struct str must = STR_NONE;
+
+	if (param >= 0 && param != PARAM_VERIFY_TOKEN &&
+	    k->x.params[param].n > 0)
+		must = k->x.params[param].v[0];
+	v->says = arena_printf(k->a, "all holds, but %.*s%.*s is not %s%.*s%s",
+	    STR_ARG(place_prefix(at)), STR_ARG(at->written.n > 0 ? at->written :
+	    at->name), must.p != NULL ? "\"" : "what it must be",
+	    STR_ARG(must), must.p != NULL ? "\"" : "");
+}
+
 static void
 add_rules(struct work *k)
 {
@@ -628,11 +645,7 @@ add_rules(struct work *k)
 		v->rule = i;
 		for (size_t j = 0; j < k->p->nsignatures; j++)
 			if (i < k->was[j].nalso)
-				v->says = arena_printf(k->a, "all holds, but %.*s is "
-				    "not what it must be", STR_ARG(
-				    k->was[j].also[i].place.written.n > 0 ?
-				    k->was[j].also[i].place.written :
-				    k->was[j].also[i].place.name));
+				say_rule(k, v, &k->was[j].also[i]);
 	}
 }
 
