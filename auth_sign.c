@@ -813,6 +813,29 @@ sign_items(struct work *k, const struct str *captures)
 	return 0;
 }
 
+/* A header or a query field that says a text: the signer can put it in. */
+static bool
+can_be_put(const struct condition *c)
+{
+	return c->of == OF_PLACE && c->test == TEST_EQUALS &&
+	    (c->place.kind == PLACE_HEADER || c->place.kind == PLACE_QUERY) &&
+	    c->place.nsteps == 0;
+}
+
+/* What the alternative is known by: "X-Signature-Version: v2". */
+static int
+put_when(struct work *k)
+{
+	for (size_t i = 0; i < k->s->nwhen; i++) {
+		const struct condition *c = &k->s->when[i];
+
+		if (can_be_put(c) && !is_there(k, &c->place) &&
+		    put_value(k, &c->place, c->text, false) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Where the request says which key it is signed with. */
 static int
 put_key_id(struct work *k)
@@ -836,7 +859,7 @@ sign(struct work *k)
 		    "it covers");
 	if (k->s->algorithm->jose != NULL && begin_token(k) != 0)
 		return -1;
-	if (put_source(k, ev->ids, ev->nids, k->w->id, true) != 0 ||
+	if (put_when(k) != 0 || put_source(k, ev->ids, ev->nids, k->w->id, true) != 0 ||
 	    put_source(k, ev->types, ev->ntypes, k->w->type, false) != 0 ||
 	    put_time(k) != 0 || put_key_id(k) != 0 || put_all_names(k) != 0 ||
 	    put_rest(k) != 0 ||
@@ -850,13 +873,16 @@ can_sign(const struct route *r, size_t i, const struct sign_wish *w,
     struct request *q)
 {
 	const struct signature *s = &r->provider->signatures[i];
+	struct str value;
 
 	if (s->kinds != 0 && (s->kinds & (request_body_kind(q) | BODY_ANY)) == 0)
 		return false;
 	/* What the signature itself brings cannot be asked for yet. */
-	if (w->alternative < 0 && conditions_fit(s->when, s->nwhen, q,
-	    false) == FITS_NOT)
-		return false;
+	for (size_t j = 0; w->alternative < 0 && j < s->nwhen; j++)
+		if (conditions_fit(&s->when[j], 1, q, false) == FITS_NOT &&
+		    !(can_be_put(&s->when[j]) && place_get(&s->when[j].place, q,
+		    &value, NULL) == PLACE_ABSENT))
+			return false;
 	if (s->algorithm->family == FAMILY_KEY)
 		return w->private_key.n > 0;
 	return r->keys[i] != NULL;
