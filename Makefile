@@ -76,8 +76,8 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # --- tests -------------------------------------------------------------------
-UNIT	= base json conf frame request wire inbox providers repeats auth handler \
-	  webserver
+UNIT	= base json conf frame request wire inbox providers repeats auth \
+	  handler webserver keys
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json
 

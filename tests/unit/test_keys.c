@@ -1,0 +1,731 @@
+/*
+ * test_keys.c - tokens, public keys, certificates, and the keys that are not in the
+ * configuration: who may sign, and who may not although he nearly could.
+ *
+ * Keys, certificates and tokens are made here with libcrypto alone, so that what
+ * judges does not also make what is judged.  In the files of these tables ' is ".
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "auth.h"
+#include "auth_cert.h"
+#include "auth_jws.h"
+#include "auth_key.h"
+#include "base/arena.h"
+#include "keyring.h"
+#include "test.h"
+
+#define COUNT(t)	(sizeof(t) / sizeof((t)[0]))
+#define T		1700000000000	/* the clock, ms */
+#define B		"{\"id\":\"evt_1\"}"
+
+static struct arena *arena;
+static EVP_PKEY *ed, *p256, *p256_other, *p384, *rsa, *rsa_other;
+
+static struct str __attribute__((format(printf, 1, 2)))
+text(const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	p = arena_bytes(arena, (size_t)n + 1);
+	va_start(ap, fmt);
+	vsnprintf(p, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	for (int i = 0; i < n; i++)
+		if (p[i] == '\'')
+			p[i] = '"';
+	return (struct str){ p, (size_t)n };
+}
+
+/* --- making keys --------------------------------------------------------------- */
+
+static EVP_PKEY *
+make_curve(const char *group)
+{
+	return EVP_PKEY_Q_keygen(NULL, NULL, "EC", group);
+}
+
+static EVP_PKEY *
+make_rsa(size_t bits)
+{
+	return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", bits);
+}
+
+/* RSA of that exponent. */
+static EVP_PKEY *
+make_rsa_of(unsigned bits, const char *exponent)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	EVP_PKEY *k = NULL;
+	BIGNUM *e = NULL;
+
+	BN_dec2bn(&e, exponent);
+	if (EVP_PKEY_keygen_init(ctx) == 1 &&
+	    EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits) == 1 &&
+	    EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, e) == 1)
+		EVP_PKEY_generate(ctx, &k);
+	BN_free(e);
+	EVP_PKEY_CTX_free(ctx);
+	return k;
+}
+
+static struct str
+b64url(const void *p, size_t n)
+{
+	return base64url_encode(arena, (struct str){ p, n });
+}
+
+static struct str
+number64(EVP_PKEY *k, const char *param, size_t size)
+{
+	unsigned char bytes[1100];
+	BIGNUM *n = NULL;
+
+	if (EVP_PKEY_get_bn_param(k, param, &n) != 1)
+		abort();
+	if (size == 0)
+		size = (size_t)BN_num_bytes(n);
+	if (BN_bn2binpad(n, bytes, (int)size) != (int)size)
+		abort();
+	BN_free(n);
+	return b64url(bytes, size);
+}
+
+/* Its public half as a JWK, with more members behind. */
+static struct str
+jwk(EVP_PKEY *k, const char *more)
+{
+	unsigned char raw[32];
+	size_t n = sizeof(raw);
+
+	if (EVP_PKEY_is_a(k, "ED25519")) {
+		EVP_PKEY_get_raw_public_key(k, raw, &n);
+		return text("{'kty':'OKP','crv':'Ed25519','x':'%.*s'%s}",
+		    STR_ARG(b64url(raw, n)), more);
+	}
+	if (EVP_PKEY_is_a(k, "RSA"))
+		return text("{'kty':'RSA','n':'%.*s','e':'%.*s'%s}",
+		    STR_ARG(number64(k, OSSL_PKEY_PARAM_RSA_N, 0)),
+		    STR_ARG(number64(k, OSSL_PKEY_PARAM_RSA_E, 0)), more);
+	n = EVP_PKEY_get_bits(k) == 256 ? 32 : 48;
+	return text("{'kty':'EC','crv':'P-%d','x':'%.*s','y':'%.*s'%s}",
+	    EVP_PKEY_get_bits(k),
+	    STR_ARG(number64(k, OSSL_PKEY_PARAM_EC_PUB_X, n)),
+	    STR_ARG(number64(k, OSSL_PKEY_PARAM_EC_PUB_Y, n)), more);
+}
+
+static struct str
+of_bio(BIO *bio)
+{
+	char *p;
+	long n = BIO_get_mem_data(bio, &p);
+	struct str s = arena_str(arena, (struct str){ p, (size_t)n });
+
+	BIO_free(bio);
+	return s;
+}
+
+static struct str
+pem(EVP_PKEY *k)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	PEM_write_bio_PUBKEY(bio, k);
+	return of_bio(bio);
+}
+
+/* --- signing ---------------------------------------------------------------------- */
+
+/* r and s as long as the field, as JWS has them. */
+static struct str
+raw_of_der(const unsigned char *der, size_t n, size_t size)
+{
+	const unsigned char *p = der;
+	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &p, (long)n);
+	char *out = arena_bytes(arena, 2 * size);
+
+	if (sig == NULL || BN_bn2binpad(ECDSA_SIG_get0_r(sig),
+	    (unsigned char *)out, (int)size) < 0 ||
+	    BN_bn2binpad(ECDSA_SIG_get0_s(sig), (unsigned char *)out + size,
+	    (int)size) < 0)
+		abort();
+	ECDSA_SIG_free(sig);
+	return (struct str){ out, 2 * size };
+}
+
+/* md NULL: Ed25519.  salt: of PSS, or -1: PKCS#1 v1.5. */
+static struct str
+sign(EVP_PKEY *k, const char *md, int salt, struct str m)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *pctx;
+	unsigned char *out = (unsigned char *)arena_bytes(arena, 2048);
+	size_t n = 2048;
+
+	if (EVP_DigestSignInit_ex(ctx, &pctx, md, NULL, NULL, k, NULL) != 1 ||
+	    (salt >= 0 && (EVP_PKEY_CTX_set_rsa_padding(pctx,
+	    RSA_PKCS1_PSS_PADDING) != 1 ||
+	    EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, salt) != 1)) ||
+	    EVP_DigestSign(ctx, out, &n, (const unsigned char *)m.p, m.n) != 1)
+		abort();
+	EVP_MD_CTX_free(ctx);
+	return (struct str){ (char *)out, n };
+}
+
+static struct str
+hmac256(struct str key, struct str m)
+{
+	char *out = arena_bytes(arena, 32);
+	unsigned n = 32;
+
+	HMAC(EVP_sha256(), key.p, (int)key.n, (const unsigned char *)m.p, m.n,
+	    (unsigned char *)out, &n);
+	return (struct str){ out, n };
+}
+
+static struct str
+joined(struct str a, const char *sep, struct str b)
+{
+	return arena_join(arena, (const struct str[]){ a, str_of(sep), b }, 3);
+}
+
+/* "header.payload.signature"; key and salt as sign(); payload: what is signed. */
+static struct str
+token(struct str header, struct str payload, EVP_PKEY *k, const char *md, int salt)
+{
+	struct str input = joined(b64url(header.p, header.n), ".",
+	    b64url(payload.p, payload.n));
+	struct str sig = sign(k, md, salt, input);
+
+	if (EVP_PKEY_is_a(k, "EC"))
+		sig = raw_of_der((const unsigned char *)sig.p, sig.n,
+		    EVP_PKEY_get_bits(k) == 256 ? 32 : 48);
+	return joined(input, ".", b64url(sig.p, sig.n));
+}
+
+static struct str
+es256(const char *header, const char *claims)
+{
+	return token(text("%s", header), text("%s", claims), p256, "SHA256", -1);
+}
+
+/* --- judging ---------------------------------------------------------------------- */
+
+static const struct hook hook_a = { .path = STR("/a"), .provider = STR("own"),
+	.where = STR(""), .window = -1 };
+
+static struct provider *
+provider_of(const char *file)
+{
+	struct err e = { .text = "" };
+	struct provider *p = provider_read(text("%s", file), STR("own"), "p.json",
+	    &e);
+
+	CHECKF(p != NULL, "a good file: %s: %s", file, e.text);
+	if (p == NULL)
+		exit(1);
+	return p;
+}
+
+static struct route *
+route_with(const struct provider *p, const struct hook *h, struct str secret,
+    struct str public)
+{
+	static const struct str name = STR("one");
+	struct texts params[PARAM_COUNT] = { [PARAM_PUBLIC_KEY] = {
+	    &public, public.n > 0 } };
+	struct str *kept = arena_alloc(arena, sizeof(*kept));
+	struct err e = { .text = "" };
+	struct route *r;
+
+	*kept = public;
+	params[PARAM_PUBLIC_KEY].v = kept;
+	r = route_new(p, h, &name, &secret, secret.n > 0, params, &e);
+	CHECKF(r != NULL, "a route: %s", e.text);
+	if (r == NULL)
+		exit(1);
+	return r;
+}
+
+/* A request with one header "X-T", or a query, or a body. */
+static struct request
+request_with(struct str header, const char *target, struct str body)
+{
+	char *env[] = {
+		(char *)(uintptr_t)"REQUEST_METHOD=POST",
+		(char *)(uintptr_t)joined(STR("REQUEST_URI="), "",
+		    str_of(target)).p,
+		(char *)(uintptr_t)"CONTENT_TYPE=application/json",
+		(char *)(uintptr_t)joined(STR("HTTP_X_T="), "", header).p,
+		NULL
+	};
+	struct request q;
+
+	if (request_init(&q, arena, env) != 0)
+		abort();
+	q.body = body;
+	return q;
+}
+
+static struct verdict
+judged(const struct route *r, struct str header, const char *body,
+    const struct keyring *ring, int64_t now)
+{
+	struct request *q = arena_alloc(arena, sizeof(*q));
+
+	*q = request_with(header, "/a", text("%s", body));
+	return auth_verify(r, q, ring, now);
+}
+
+/* --- tokens ------------------------------------------------------------------------ */
+
+#define ES256	"{'signature':{'header':'X-T','algorithm':'jws-es256'}}"
+
+/* The header of a token: one that is fine, and all that is not. */
+static void
+test_token_headers(void)
+{
+	static const struct {
+		const char *says, *header;
+		enum verdict_code want;
+	} t[] = {
+		{ "the file's algorithm", "{'alg':'ES256'}", VERDICT_GENUINE },
+		{ "with a type", "{'typ':'JWT','alg':'ES256'}", VERDICT_GENUINE },
+		{ "a key of its own is not looked at", "{'alg':'ES256','jwk':{'kty':"
+		    "'EC'},'jku':'https://evil.example/'}", VERDICT_GENUINE },
+		{ "no algorithm", "{'typ':'JWT'}", VERDICT_FORGED },
+		{ "\"none\"", "{'alg':'none'}", VERDICT_FORGED },
+		{ "in other letters", "{'alg':'es256'}", VERDICT_FORGED },
+		{ "another", "{'alg':'ES384'}", VERDICT_FORGED },
+		{ "twice", "{'alg':'ES256','alg':'ES256'}", VERDICT_FORGED },
+		{ "no text", "{'alg':['ES256']}", VERDICT_FORGED },
+		{ "a critical extension", "{'alg':'ES256','crit':['exp'],'exp':1}",
+		    VERDICT_FORGED },
+		{ "an empty list of them", "{'alg':'ES256','crit':[]}",
+		    VERDICT_FORGED },
+		{ "one that is no list", "{'alg':'ES256','crit':'b64','b64':false}",
+		    VERDICT_FORGED },
+		{ "a payload that is not encoded", "{'alg':'ES256','crit':['b64'],"
+		    "'b64':false}", VERDICT_FORGED },
+		{ "the same, not critical", "{'alg':'ES256','b64':false}",
+		    VERDICT_FORGED },
+		{ "one that is, said aloud", "{'alg':'ES256','b64':true}",
+		    VERDICT_GENUINE },
+		{ "a key's name that is none", "{'alg':'ES256','kid':1}",
+		    VERDICT_FORGED },
+		{ "a list", "['ES256']", VERDICT_FORGED },
+		{ "no JSON", "{'alg':'ES256'", VERDICT_FORGED },
+		{ "more behind it", "{'alg':'ES256'}{}", VERDICT_FORGED },
+	};
+	struct provider *p = provider_of(ES256);
+	struct route *r = route_with(p, &hook_a, STR(""), pem(p256));
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct verdict v = judged(r, es256(t[i].header, "{'a':1}"), B,
+		    NULL, T);
+
+		CHECKF(v.code == t[i].want, "a token's header, %s: %s, %s",
+		    t[i].says, verdict_name(v.code), v.reason);
+	}
+	route_free(r);
+	provider_free(p);
+}
+
+/* The text of a token, cut and changed. */
+static void
+test_token_texts(void)
+{
+	struct provider *p = provider_of(ES256);
+	struct route *r = route_with(p, &hook_a, STR(""), pem(p256));
+	struct str good = es256("{'alg':'ES256'}", "{'a':1}"), bad;
+	struct str other = es256("{'alg':'ES256'}", "{'a':2}");
+	struct str rest = good, head = str_cut(&rest, '.'), body = str_cut(&rest,
+	    '.'), zero;
+	struct { const char *says; struct str token; } t[16];
+	size_t n = 0;
+
+	CHECK(judged(r, good, B, NULL, T).code == VERDICT_GENUINE,
+	    "a token holds");
+	zero = arena_str(arena, good);
+	memset((char *)(uintptr_t)zero.p + head.n + body.n + 2, 'A', rest.n);
+	t[n].says = "without its signature", t[n++].token = str_head(good,
+	    head.n + body.n + 2);
+	t[n].says = "without its last part", t[n++].token = str_head(good,
+	    head.n + body.n + 1);
+	t[n].says = "with a part more", t[n++].token = joined(good, ".", STR(""));
+	t[n].says = "with padding", t[n++].token = joined(good, "==", STR(""));
+	t[n].says = "cut by a letter", t[n++].token = str_head(good, good.n - 1);
+	t[n].says = "with r and s of zero", t[n++].token = zero;
+	t[n].says = "with the payload of another", t[n++].token =
+	    joined(joined(head, ".", str_skip(str_head(other, head.n + 1 + body.n),
+	    head.n + 1)), ".", rest);
+	t[n].says = "with the signature of another", t[n++].token =
+	    joined(str_head(good, head.n + body.n + 1), ".", str_skip(other,
+	    head.n + body.n + 2));
+	t[n].says = "without a payload", t[n++].token = joined(head, "..", rest);
+	t[n].says = "of dots", t[n++].token = STR("..");
+	bad = sign(p256, "SHA256", -1, str_head(good, head.n + body.n + 1));
+	t[n].says = "signed as ASN.1", t[n++].token = joined(str_head(good, head.n +
+	    body.n + 1), ".", b64url(bad.p, bad.n));
+	for (size_t i = 0; i < n; i++) {
+		struct verdict v = judged(r, t[i].token, B, NULL, T);
+
+		CHECKF(v.code == VERDICT_FORGED, "a token %s: %s", t[i].says,
+		    verdict_name(v.code));
+	}
+	CHECK(judged(r, STR(""), B, NULL, T).code == VERDICT_ABSENT,
+	    "no token is none");
+	CHECK(judged(r, joined(good, ", ", good), B, NULL, T).code ==
+	    VERDICT_DOUBLED, "two that a web server has joined are refused");
+	route_free(r);
+	provider_free(p);
+}
+
+/* Each algorithm takes what it made, and nothing that another one made. */
+static void
+test_token_algorithms(void)
+{
+	struct { const char *name, *jose; EVP_PKEY *k; const char *md; int salt; }
+	t[] = {
+		{ "es256", "ES256", p256, "SHA256", -1 },
+		{ "es384", "ES384", p384, "SHA384", -1 },
+		{ "eddsa", "EdDSA", ed, NULL, -1 },
+		{ "rs256", "RS256", rsa, "SHA256", -1 },
+		{ "rs512", "RS512", rsa, "SHA512", -1 },
+		{ "ps256", "PS256", rsa, "SHA256", 32 },
+		{ "ps384", "PS384", rsa, "SHA384", 48 },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct str file = text("{'signature':{'header':'X-T','algorithm':"
+		    "'jws-%s'}}", t[i].name);
+		struct provider *p = provider_of(file.p);
+		struct route *r = route_with(p, &hook_a, STR(""), jwk(t[i].k, ""));
+
+		for (size_t j = 0; j < COUNT(t); j++) {
+			struct str own = token(text("{'alg':'%s'}", t[j].jose),
+			    STR("{}"), t[j].k, t[j].md, t[j].salt);
+			/* It says what we want to hear, and is made otherwise. */
+			struct str lie = token(text("{'alg':'%s'}", t[i].jose),
+			    STR("{}"), t[j].k, t[j].md, t[j].salt);
+
+			CHECKF((judged(r, own, B, NULL, T).code ==
+			    VERDICT_GENUINE) == (i == j), "%s and a token of %s",
+			    t[i].name, t[j].name);
+			CHECKF((judged(r, lie, B, NULL, T).code ==
+			    VERDICT_GENUINE) == (i == j), "%s and a token of %s "
+			    "that says otherwise", t[i].name, t[j].name);
+		}
+		route_free(r);
+		provider_free(p);
+	}
+}
+
+/* The oldest of all: what everybody knows as a shared secret. */
+static void
+test_token_confusion(void)
+{
+	static const char both[] = "{'signature':["
+	    "{'header':'X-T','algorithm':'jws-rs256'},"
+	    "{'header':'X-T','algorithm':'jws-hs256'}]}";
+	struct str public = pem(rsa), input, forged, good;
+	struct provider *p = provider_of(both);
+	struct route *r = route_with(p, &hook_a, STR(""), public);
+
+	input = joined(b64url("{\"alg\":\"HS256\"}", 15), ".", b64url("{}", 2));
+	forged = hmac256(public, input);
+	forged = joined(input, ".", b64url(forged.p, forged.n));
+	good = token(text("{'alg':'RS256'}"), STR("{}"), rsa, "SHA256", -1);
+	CHECK(judged(r, good, B, NULL, T).code == VERDICT_GENUINE,
+	    "a token of RSA holds");
+	CHECK(judged(r, forged, B, NULL, T).code == VERDICT_FORGED,
+	    "an HMAC with its public key does not");
+	route_free(r);
+
+	r = route_with(p, &hook_a, public, STR(""));
+	CHECK(judged(r, forged, B, NULL, T).code == VERDICT_GENUINE,
+	    "it would if that were the hook's secret");
+	route_free(r);
+	provider_free(p);
+}
+
+/* RFC 7519: what is there must hold, what is required must be there. */
+static void
+test_token_claims(void)
+{
+#define CLAIMS(more)	"{'signature':{'header':'X-T','algorithm':'jws-es256'" more "}}"
+	static const char *const plain = CLAIMS("");
+	static const char *const strict = CLAIMS(",'token':{'require':['exp','iat',"
+	    "'nbf','jti'],'leeway':10,'longest':3600}");
+	static const char *const audience = CLAIMS(",'also':[{'place':'claim:aud',"
+	    "'equals':['one','two']},{'place':'claim:iss','equals':'me',"
+	    "'optional':true}]");
+	static const struct {
+		const char *says, *file, *claims;
+		enum verdict_code want;
+	} t[] = {
+		{ "none", plain, "{}", VERDICT_GENUINE },
+		{ "it has not ended", plain, "{'exp':1700000000}", VERDICT_GENUINE },
+		{ "within the leeway", plain, "{'exp':1699999941}",
+		    VERDICT_GENUINE },
+		{ "it has ended", plain, "{'exp':1699999940}", VERDICT_STALE },
+		{ "its end in fractions", plain, "{'exp':1700000000.9}",
+		    VERDICT_GENUINE },
+		{ "its end as a text", plain, "{'exp':'1900000000'}",
+		    VERDICT_FORGED },
+		{ "its end as null", plain, "{'exp':null}", VERDICT_FORGED },
+		{ "its end far beyond any clock", plain, "{'exp':9e99}",
+		    VERDICT_FORGED },
+		{ "more than a number holds", plain,
+		    "{'exp':99999999999999999999999}", VERDICT_FORGED },
+		{ "before all time", plain, "{'exp':-1}", VERDICT_FORGED },
+		{ "not yet", plain, "{'nbf':1700000061}", VERDICT_STALE },
+		{ "now", plain, "{'nbf':1700000060}", VERDICT_GENUINE },
+		{ "made tomorrow", plain, "{'iat':1700086400}", VERDICT_STALE },
+		{ "all that is required", strict, "{'exp':1700000100,'iat':"
+		    "1700000000,'nbf':1700000000,'jti':'x'}", VERDICT_GENUINE },
+		{ "no end", strict, "{'iat':1700000000,'nbf':1700000000,'jti':'x'}",
+		    VERDICT_FORGED },
+		{ "two ends", strict, "{'exp':1700000100,'exp':1700000100,'iat':"
+		    "1700000000,'nbf':1700000000,'jti':'x'}", VERDICT_FORGED },
+		{ "no id", strict, "{'exp':1700000100,'iat':1700000000,'nbf':"
+		    "1700000000}", VERDICT_FORGED },
+		{ "too long", strict, "{'exp':1700003601,'iat':1700000000,'nbf':"
+		    "1700000000,'jti':'x'}", VERDICT_STALE },
+		{ "no object", strict, "[]", VERDICT_FORGED },
+		{ "no JSON", strict, "x", VERDICT_FORGED },
+		{ "for us", audience, "{'aud':'two'}", VERDICT_GENUINE },
+		{ "for us among others", audience, "{'aud':['x','one']}",
+		    VERDICT_GENUINE },
+		{ "for others", audience, "{'aud':['x','y']}", VERDICT_FORGED },
+		{ "for nobody", audience, "{'aud':[]}", VERDICT_FORGED },
+		{ "for whom it does not say", audience, "{}", VERDICT_FORGED },
+		{ "in a list in a list", audience, "{'aud':[['one']]}",
+		    VERDICT_FORGED },
+		{ "in an object", audience, "{'aud':{'0':'one'}}", VERDICT_FORGED },
+		{ "from us", audience, "{'aud':'one','iss':'me'}",
+		    VERDICT_GENUINE },
+		{ "from another", audience, "{'aud':'one','iss':'you'}",
+		    VERDICT_FORGED },
+		{ "from null", audience, "{'aud':'one','iss':null}",
+		    VERDICT_FORGED },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct provider *p = provider_of(t[i].file);
+		struct route *r = route_with(p, &hook_a, STR(""), pem(p256));
+		struct verdict v = judged(r, es256("{'alg':'ES256'}", t[i].claims),
+		    B, NULL, T);
+
+		CHECKF(v.code == t[i].want, "claims, %s: %s, %s", t[i].says,
+		    verdict_name(v.code), v.reason);
+		route_free(r);
+		provider_free(p);
+	}
+}
+
+/* A payload beside the token, encoded or not (RFC 7515, appendix F; RFC 7797). */
+static void
+test_detached(void)
+{
+	static const char *const encoded = CLAIMS(",'token':{'detached':true},'signs':"
+	    "'{body}'");
+	static const char *const bare = CLAIMS(",'token':{'detached':true,'unencoded':"
+	    "true},'signs':'{body}'");
+	struct str body = text("%s", B), h, input, sig;
+	struct provider *p = provider_of(encoded);
+	struct route *r = route_with(p, &hook_a, STR(""), pem(p256));
+	struct str whole = token(text("{'alg':'ES256'}"), body, p256, "SHA256", -1);
+	struct str rest = whole, head = str_cut(&rest, '.');
+
+	str_cut(&rest, '.');
+	CHECK(judged(r, joined(head, "..", rest), B, NULL, T).code ==
+	    VERDICT_GENUINE, "a detached token holds");
+	CHECK(judged(r, joined(head, "..", rest), "{}", NULL, T).code ==
+	    VERDICT_FORGED, "not over another body");
+	CHECK(judged(r, whole, B, NULL, T).code == VERDICT_FORGED,
+	    "nor with its payload in it, which could be another's");
+	h = text("{'alg':'ES256','b64':false,'crit':['b64']}");
+	input = joined(b64url(h.p, h.n), ".", body);
+	sig = sign(p256, "SHA256", -1, input);
+	sig = raw_of_der((const unsigned char *)sig.p, sig.n, 32);
+	whole = joined(b64url(h.p, h.n), "..", b64url(sig.p, sig.n));
+	CHECK(judged(r, whole, B, NULL, T).code == VERDICT_FORGED,
+	    "nor signed as it is where the file says encoded");
+	route_free(r);
+	provider_free(p);
+
+	p = provider_of(bare);
+	r = route_with(p, &hook_a, STR(""), pem(p256));
+	CHECK(judged(r, whole, B, NULL, T).code == VERDICT_GENUINE,
+	    "where it says so, it holds");
+	CHECK(judged(r, whole, "{}", NULL, T).code == VERDICT_FORGED,
+	    "not over another body");
+	CHECK(judged(r, joined(head, "..", rest), B, NULL, T).code ==
+	    VERDICT_FORGED, "and an encoded one does not");
+	route_free(r);
+	provider_free(p);
+}
+
+/* --- public keys --------------------------------------------------------------------- */
+
+static bool
+is_key(enum key_type type, struct str s)
+{
+	struct err e;
+	struct pubkey *k = pubkey_new(type, s, &e);
+	bool is = k != NULL && pubkey_type(k) == type;
+
+	pubkey_free(k);
+	return is;
+}
+
+static void
+test_public_keys(void)
+{
+	EVP_PKEY *small = make_rsa(1024), *three = make_rsa_of(2048, "3"),
+	    *huge = make_rsa_of(2048, "1099511627777"), *k1 = make_curve(
+	    "secp256k1"), *x25519 = EVP_PKEY_Q_keygen(NULL, NULL, "X25519"),
+	    *pss = EVP_PKEY_Q_keygen(NULL, NULL, "RSA-PSS", (size_t)2048);
+	struct str good = jwk(rsa, "");
+
+	CHECK(is_key(KEY_RSA, pem(rsa)) && is_key(KEY_RSA, good), "RSA");
+	CHECK(is_key(KEY_RSA, pem(three)), "RSA with 3");
+	CHECK(!is_key(KEY_RSA, pem(small)) && !is_key(KEY_RSA, jwk(small, "")),
+	    "a short one is weak");
+	CHECK(!is_key(KEY_RSA, pem(huge)), "an exponent that takes for ever");
+	CHECK(!is_key(KEY_RSA, text("{'kty':'RSA','n':'%.*s','e':'AQ'}",
+	    STR_ARG(number64(rsa, OSSL_PKEY_PARAM_RSA_N, 0)))),
+	    "an exponent of one signs for everybody");
+	CHECK(!is_key(KEY_RSA, text("{'kty':'RSA','n':'%.*s','e':'AAAA'}",
+	    STR_ARG(number64(rsa, OSSL_PKEY_PARAM_RSA_N, 0)))),
+	    "nor one of zero");
+	CHECK(!is_key(KEY_RSA, pem(pss)), "one that is for PSS alone");
+	CHECK(!is_key(KEY_P256, pem(k1)) && !is_key(KEY_P384, pem(k1)),
+	    "another curve");
+	CHECK(!is_key(KEY_ED25519, pem(x25519)), "a key to agree with");
+	for (enum key_type type = 0; type < KEY_TYPES; type++) {
+		CHECKF(is_key(type, pem(ed)) == (type == KEY_ED25519) &&
+		    is_key(type, pem(p256)) == (type == KEY_P256) &&
+		    is_key(type, pem(p384)) == (type == KEY_P384) &&
+		    is_key(type, pem(rsa)) == (type == KEY_RSA),
+		    "%s is nothing else", key_type_name(type));
+		CHECKF(is_key(type, jwk(ed, "")) == (type == KEY_ED25519) &&
+		    is_key(type, jwk(p256, "")) == (type == KEY_P256) &&
+		    is_key(type, jwk(p384, "")) == (type == KEY_P384),
+		    "nor as a JWK: %s", key_type_name(type));
+	}
+	CHECK(is_key(KEY_P256, jwk(p256, ",'use':'sig'")) &&
+	    !is_key(KEY_P256, jwk(p256, ",'use':'enc'")), "what it is for");
+	EVP_PKEY_free(small);
+	EVP_PKEY_free(three);
+	EVP_PKEY_free(huge);
+	EVP_PKEY_free(k1);
+	EVP_PKEY_free(x25519);
+	EVP_PKEY_free(pss);
+}
+
+/* How a signature is written, and with what: each alone. */
+static void
+test_signature_forms(void)
+{
+	static const struct key_scheme der = { KEY_P256, HASH_SHA256, SIG_PLAIN },
+	    raw = { KEY_P256, HASH_SHA256, SIG_RAW },
+	    old = { KEY_P256, HASH_SHA1, SIG_PLAIN },
+	    pkcs = { KEY_RSA, HASH_SHA256, SIG_PLAIN },
+	    pkcs1 = { KEY_RSA, HASH_SHA1, SIG_PLAIN },
+	    pss = { KEY_RSA, HASH_SHA256, SIG_PSS };
+	struct { const char *says; const struct key_scheme *s; struct str sig; }
+	    t[16];
+	struct str m = STR("message"), d = sign(p256, "SHA256", -1, m),
+	    r = raw_of_der((const unsigned char *)d.p, d.n, 32);
+	struct err e;
+	struct pubkey *on[2] = { pubkey_new(KEY_P256, pem(p256), &e),
+	    pubkey_new(KEY_RSA, pem(rsa), &e) };
+	size_t n = 0, good;
+
+	t[n].says = "ASN.1", t[n].s = &der, t[n++].sig = d;
+	t[n].says = "raw", t[n].s = &raw, t[n++].sig = r;
+	t[n].says = "SHA-1", t[n].s = &old, t[n++].sig = sign(p256, "SHA1", -1, m);
+	t[n].says = "PKCS#1", t[n].s = &pkcs, t[n++].sig = sign(rsa, "SHA256", -1, m);
+	t[n].says = "PKCS#1 with SHA-1", t[n].s = &pkcs1, t[n++].sig = sign(rsa,
+	    "SHA1", -1, m);
+	t[n].says = "PSS", t[n].s = &pss, t[n++].sig = sign(rsa, "SHA256", 32, m);
+	good = n;
+	t[n].says = "ASN.1 with a byte more", t[n].s = &der, t[n++].sig = joined(d, "x",
+	    STR(""));
+	t[n].says = "raw where ASN.1 is wanted", t[n].s = &der, t[n++].sig = r;
+	t[n].says = "ASN.1 where raw is wanted", t[n].s = &raw, t[n++].sig = d;
+	t[n].says = "half of it", t[n].s = &raw, t[n++].sig = str_head(r, 32);
+	t[n].says = "zeros", t[n].s = &raw, t[n++].sig = (struct str){
+	    memset(arena_bytes(arena, 64), 0, 64), 64 };
+	t[n].says = "another hash", t[n].s = &old, t[n++].sig = d;
+	t[n].says = "PSS with a short salt", t[n].s = &pss, t[n++].sig = sign(rsa,
+	    "SHA256", 8, m);
+	t[n].says = "PSS without one", t[n].s = &pss, t[n++].sig = sign(rsa, "SHA256",
+	    0, m);
+	t[n].says = "nothing", t[n].s = &pkcs, t[n++].sig = STR("");
+	for (size_t i = 0; i < n; i++) {
+		struct pubkey *k = on[t[i].s->type == KEY_RSA];
+
+		CHECKF(pubkey_fits(k, t[i].s, &m, 1, t[i].sig) == (i < good),
+		    "%s: %s", t[i].says, i < good ? "holds" : "does not hold");
+		/* What one refused leaves nothing behind for the next. */
+		CHECKF(pubkey_fits(k, t[k == on[0] ? 0 : 3].s, &m, 1,
+		    t[k == on[0] ? 0 : 3].sig), "after %s a good one holds",
+		    t[i].says);
+	}
+	CHECK(!pubkey_fits(on[1], &der, &m, 1, d) &&
+	    !pubkey_fits(on[0], &pkcs, &m, 1, t[3].sig),
+	    "a key of another type fits nothing");
+	pubkey_free(on[0]);
+	pubkey_free(on[1]);
+}
+
+int
+main(void)
+{
+	arena = arena_new(256u << 20);
+	ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	p256 = make_curve("P-256");
+	p256_other = make_curve("P-256");
+	p384 = make_curve("P-384");
+	rsa = make_rsa(2048);
+	rsa_other = make_rsa(2048);
+	if (arena == NULL || ed == NULL || p256 == NULL || p256_other == NULL ||
+	    p384 == NULL || rsa == NULL || rsa_other == NULL)
+		return 1;
+	test_token_headers();
+	test_token_texts();
+	test_token_algorithms();
+	test_token_confusion();
+	test_token_claims();
+	test_detached();
+	test_public_keys();
+	test_signature_forms();
+	EVP_PKEY_free(ed);
+	EVP_PKEY_free(p256);
+	EVP_PKEY_free(p256_other);
+	EVP_PKEY_free(p384);
+	EVP_PKEY_free(rsa);
+	EVP_PKEY_free(rsa_other);
+	arena_free(arena);
+	TEST_END("keys");
+}
