@@ -102,7 +102,8 @@ key_bytes(const struct key_form *f, struct str text, unsigned char *out, size_t 
 	unsigned char digest[HASH_MAX];
 	struct str piece;
 
-	if (!decode(f->decode, stripped(f, text), out, KEY_MAX, n))
+	/* Nothing with something behind it is a key that everybody knows. */
+	if (!decode(f->decode, stripped(f, text), out, KEY_MAX, n) || *n == 0)
 		return false;
 	if (f->append.n > KEY_MAX - *n)
 		return false;
@@ -117,7 +118,7 @@ key_bytes(const struct key_form *f, struct str text, unsigned char *out, size_t 
 		memcpy(out, digest, *n);
 		OPENSSL_cleanse(digest, sizeof(digest));
 	}
-	return *n > 0;
+	return true;
 }
 
 static struct key *

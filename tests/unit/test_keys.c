@@ -699,6 +699,73 @@ test_signature_forms(void)
 	pubkey_free(on[1]);
 }
 
+/* --- secrets that a handshake brings ------------------------------------------------- */
+
+/*
+ * Until it has come a hook has no secret: not an empty one, of which a file's "append"
+ * or "digest" would make a key that everybody knows.
+ */
+static void
+test_no_secret_yet(void)
+{
+#define CAPTURES(key)	"{'signature':{'header':'X-T','form':'{sig:hex}','algorithm':"	\
+			"'hmac-sha256','key':" key "},'handshakes':[{'when':{"		\
+			"'header:X-Secret':true},'capture':'header:X-Secret','answer':"	\
+			"{'status':200}}]}"
+	static const struct { const char *says, *file; struct str known, right; } t[] = {
+		{ "as it is", CAPTURES("'raw'"), STR(""), STR("captured secret") },
+		{ "with a text behind", CAPTURES("{'append':'&'}"), STR("&"),
+		    STR("captured secret&") },
+		{ "its SHA-256", CAPTURES("{'digest':'sha256'}"),
+		    STR("\xe3\xb0\xc4\x42\x98\xfc\x1c\x14\x9a\xfb\xf4\xc8\x99\x6f"
+		    "\xb9\x24\x27\xae\x41\xe4\x64\x9b\x93\x4c\xa4\x95\x99\x1b"
+		    "\x78\x52\xb8\x55"),
+		    STR("\x5d\x62\x39\xf1\xa1\x18\x81\x9a\x7f\x2a\x47\x65\x07\x76\xc8\xb6"
+		    "\x3a\x25\xab\x9d\xb6\x32\x6d\xfc\x08\xaf\x41\x73\x50\xce\xf8\x7a") },
+	};
+	static const struct str names[] = { STR("captured:x"), STR("env:S") };
+	static struct str secret = STR("captured:x");
+	static const struct hook hook = { .path = STR("/a"), .provider = STR("own"),
+	    .where = STR(""), .window = -1, .secrets = &secret, .nsecrets = 1 };
+	struct str body = text("%s", B);
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct provider *p = provider_of(t[i].file);
+		struct str texts[] = { STR_NONE, STR("s3cret") };
+		struct keyring *ring = keyring_new();
+		struct err e = { .text = "" };
+		struct route *r;
+		struct verdict v;
+		struct str forged = hex_encode(arena, hmac256(t[i].known, body),
+		    false);
+
+		/* Alone, and beside one that is there already. */
+		for (size_t n = 1; n <= 2; n++) {
+			r = route_new(p, &hook, names, texts, n, NULL, &e);
+			CHECKF(r != NULL, "a hook whose secret will come: %s",
+			    e.text);
+			v = judged(r, forged, B, NULL, T);
+			CHECKF(v.code == VERDICT_WANTS_KEY, "%s: it is asked for",
+			    t[i].says);
+			keyring_refuse(ring, v.want.id, T, T + 1000);
+			CHECKF(judged(r, forged, B, ring, T).code ==
+			    VERDICT_FORGED, "%s: a secret that is not there proves "
+			    "nothing", t[i].says);
+			keyring_put(ring, v.want.id, auth_keys(p, 0, names,
+			    &STR("captured secret"), 1, (struct texts){ NULL, 0 },
+			    &e), T, T + 1000);
+			CHECKF(judged(r, forged, B, ring, T).code ==
+			    VERDICT_FORGED, "%s: nor once it is there", t[i].says);
+			CHECKF(judged(r, hex_encode(arena, hmac256(t[i].right,
+			    body), false), B, ring, T).code == VERDICT_GENUINE,
+			    "%s: then it proves what it signed", t[i].says);
+			route_free(r);
+		}
+		keyring_free(ring);
+		provider_free(p);
+	}
+}
+
 int
 main(void)
 {
@@ -720,6 +787,7 @@ main(void)
 	test_detached();
 	test_public_keys();
 	test_signature_forms();
+	test_no_secret_yet();
 	EVP_PKEY_free(ed);
 	EVP_PKEY_free(p256);
 	EVP_PKEY_free(p256_other);
