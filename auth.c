@@ -755,10 +755,11 @@ key_fetched(struct judge *j, const struct look *l, struct rings *out)
 		return refuse(VERDICT_FORGED, "the request does not say which key");
 	if (!key_source_named(&s->keys))
 		w.name = STR("");
+	/* What comes is made a key by this hook's file, which is not another's. */
 	if (key_source_url(&s->keys, j->r->params, w.name, &url, &why))
 		w.id = arena_printf(j->q->arena, "%.*s\n%.*s\n%.*s\n%zu",
 		    STR_ARG(buf_str(&url)), STR_ARG(w.name),
-		    STR_ARG(j->r->provider->id), j->alternative);
+		    STR_ARG(j->r->hook->path), j->alternative);
 	buf_free(&url);
 	if (why != NULL && w.id.p == NULL)
 		return refuse(VERDICT_FORGED, why);
@@ -787,7 +788,7 @@ keys_captured(struct judge *j, struct rings *out)
 		struct want w = { .alternative = (int)j->alternative,
 		    .captured = true, .name = j->r->captured[i],
 		    .id = arena_printf(j->q->arena, "captured:%.*s\n%.*s\n%zu",
-		    STR_ARG(j->r->captured[i]), STR_ARG(j->r->provider->id),
+		    STR_ARG(j->r->captured[i]), STR_ARG(j->r->hook->path),
 		    j->alternative) };
 
 		if (!keyring_get(j->ring, w.id, j->now, &known))

@@ -231,6 +231,9 @@ es256(const char *header, const char *claims)
 static const struct hook hook_a = { .path = STR("/a"), .provider = STR("own"),
 	.where = STR(""), .window = -1 };
 
+static const struct hook hook_b = { .path = STR("/b"), .provider = STR("own"),
+	.where = STR(""), .window = -1 };
+
 static struct provider *
 provider_of(const char *file)
 {
@@ -242,6 +245,22 @@ provider_of(const char *file)
 	if (p == NULL)
 		exit(1);
 	return p;
+}
+
+/* Without a key of its own; what its URL may name is given. */
+static struct route *
+route_fetching(const struct provider *p, const struct hook *h)
+{
+	static const struct str issuer = STR("https://id.example");
+	static const struct texts params[PARAM_COUNT] = {
+		[PARAM_ISSUER] = { &issuer, 1 } };
+	struct err e = { .text = "" };
+	struct route *r = route_new(p, h, NULL, NULL, 0, params, &e);
+
+	CHECKF(r != NULL, "a route that fetches: %s", e.text);
+	if (r == NULL)
+		exit(1);
+	return r;
 }
 
 static struct route *
@@ -766,6 +785,78 @@ test_no_secret_yet(void)
 	}
 }
 
+/* --- keys that are fetched ------------------------------------------------------------ */
+
+/* What the courier has brought for that request. */
+static void
+bring(struct keyring *ring, const struct route *r, const struct verdict *v,
+    struct str bytes)
+{
+	struct err e = { .text = "" };
+	int64_t until = T + 3600000;
+	struct key *k = auth_keys_fetched(r->provider, (size_t)v->want.alternative,
+	    bytes, T, &until, &e);
+
+	CHECKF(k != NULL, "a key that was fetched: %s", e.text);
+	if (k != NULL)
+		keyring_put(ring, v->want.id, k, T, until);
+}
+
+/*
+ * Two hooks with providers of their own, which ask the same URL and make different
+ * things of what comes: what was made for one is nothing to the other.
+ */
+static void
+test_hooks_apart(void)
+{
+#define FETCHES(alg, more) "{'signature':{'header':'X-T','algorithm':'jws-" alg "',"	\
+			"'keys':{'url':'https://keys.example/all'" more "}}}"
+	struct str both = text("{'one':%.*s,'two':%.*s,'secret':'s3cret'}",
+	    STR_ARG(jwk(p256, "")), STR_ARG(jwk(p256_other, "")));
+	struct str mine = token(text("{'alg':'ES256'}"), STR("{}"), p256, "SHA256",
+	    -1), other, input;
+	static const char *const files[] = { FETCHES("es256", ",'member':'two'"),
+	    FETCHES("hs256", ",'member':'secret'") };
+	struct provider *a = provider_of(FETCHES("es256", ",'member':'one'"));
+	struct route *ra = route_fetching(a, &hook_a);
+	struct keyring *ring = keyring_new();
+	struct verdict v = judged(ra, mine, B, ring, T);
+
+	CHECK(v.code == VERDICT_WANTS_KEY, "a key is wanted");
+	bring(ring, ra, &v, both);
+	CHECK(judged(ra, mine, B, ring, T).code == VERDICT_GENUINE,
+	    "and proves what it signed");
+	input = joined(b64url("{\"alg\":\"HS256\"}", 15), ".", b64url("{}", 2));
+	other = hmac256(STR("s3cret"), input);
+	other = joined(input, ".", b64url(other.p, other.n));
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct provider *b = provider_of(files[i]);
+		struct route *rb = route_fetching(b, &hook_b);
+		struct str theirs = i == 1 ? other : token(text("{'alg':'ES256'}"),
+		    STR("{}"), p256_other, "SHA256", -1);
+
+		CHECKF((i == 1 || judged(rb, mine, B, ring, T).code ==
+		    VERDICT_WANTS_KEY) && judged(rb, theirs, B, ring, T).code ==
+		    VERDICT_WANTS_KEY, "another hook's key is none of ours: %zu", i);
+		v = judged(rb, theirs, B, ring, T);
+		bring(ring, rb, &v, both);
+		CHECKF(judged(rb, theirs, B, ring, T).code == VERDICT_GENUINE &&
+		    judged(rb, mine, B, ring, T).code == VERDICT_FORGED,
+		    "its own proves its own: %zu", i);
+		CHECKF(judged(ra, mine, B, ring, T).code == VERDICT_GENUINE &&
+		    judged(ra, theirs, B, ring, T).code == VERDICT_FORGED,
+		    "and changes nothing for the first: %zu", i);
+		route_free(rb);
+		provider_free(b);
+		keyring_clear(ring);
+		v = judged(ra, mine, B, ring, T);
+		bring(ring, ra, &v, both);
+	}
+	keyring_free(ring);
+	route_free(ra);
+	provider_free(a);
+}
+
 int
 main(void)
 {
@@ -788,6 +879,7 @@ main(void)
 	test_public_keys();
 	test_signature_forms();
 	test_no_secret_yet();
+	test_hooks_apart();
 	EVP_PKEY_free(ed);
 	EVP_PKEY_free(p256);
 	EVP_PKEY_free(p256_other);
