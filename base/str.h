@@ -24,7 +24,7 @@ struct texts {
 
 #define STR(lit)	((struct str){ (lit), sizeof(lit) - 1 })
 #define STR_NONE	((struct str){ NULL, 0 })	/* absent, not empty */
-#define STR_ARG(s)	(int)(s).n, (s).p		/* for "%.*s" */
+#define STR_ARG(s)	(int)(s).n, (s).p	/* for "%.*s"; s is taken twice */
 
 /* A view of a C string; STR_NONE of NULL. */
 struct str	str_of(const char *cstr);

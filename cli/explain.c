@@ -806,10 +806,10 @@ static void
 say_rest(struct work *k, const struct verdict *v, const struct catalog *all)
 {
 	if (v->code == VERDICT_WANTS_KEY) {
-		struct str rest = v->want.id;
+		struct str rest = v->want.id, url = str_cut(&rest, '\n');
 
 		say(k, "keys", arena_printf(k->a, "it is proven by a key from %.*s",
-		    STR_ARG(str_cut(&rest, '\n'))), "fetch that (curl -sS URL >FILE) "
+		    STR_ARG(url)), "fetch that (curl -sS URL >FILE) "
 		    "and say --keys FILE");
 		return;
 	}

@@ -219,6 +219,17 @@ check "the nearest is named" grep -qF 'secret' "$T/out"
 status "$H" check --config "$T/nowhere.json"
 is "no such file: 78" 78 "$STATUS"
 
+# --- explain -----------------------------------------------------------------------------
+
+cat >"$T/dump.json" <<'END'
+{ "method": "POST", "target": "/a", "headers": [
+    ["x-adobe-public-key1-path", "/prod/keys/pub-key-abc.pem"],
+    ["x-adobe-digital-signature-1", "AAAA"] ], "body": "{\"recipientclientid\":\"x\"}" }
+END
+"$H" explain --provider adobe-io --param client_id=x --json "$T/dump.json" >"$T/out" || :
+check "explain says which key is to be fetched, whole" grep -qF \
+    'a key from https://static.adobeioevents.com/prod/keys/pub-key-abc.pem"' "$T/out"
+
 # --- the command line ------------------------------------------------------------------
 
 status "$H"

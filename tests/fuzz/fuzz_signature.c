@@ -71,9 +71,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text = (char *)(uintptr_t)arena_str(a, (struct str){ (const char *)data + 1,
 	    size - 1 }).p;
 	rest = (struct str){ text, size - 1 };
-	while (text != NULL && rest.p != NULL && n < LINES)
+	while (text != NULL && rest.p != NULL && n < LINES) {
+		struct str line = str_cut(&rest, '\n');
+
 		env[n++] = (char *)(uintptr_t)arena_printf(a, "HTTP_X_SIG=%.*s",
-		    STR_ARG(str_cut(&rest, '\n'))).p;
+		    STR_ARG(line)).p;
+	}
 	env[n++] = (char *)(uintptr_t)"REQUEST_METHOD=POST";
 	env[n++] = (char *)(uintptr_t)"REQUEST_URI=/h";
 	env[n] = NULL;
