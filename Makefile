@@ -77,7 +77,7 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 
 # --- tests -------------------------------------------------------------------
 UNIT	= base json conf frame request wire inbox providers repeats auth \
-	  handler webserver keys
+	  handler webserver keys parked
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json
 
