@@ -47,6 +47,11 @@ setting_new(struct bundle *bundle, const char *conf_name, uint64_t generation,
 		setting_drop(s);
 		return NULL;
 	}
+	if ((s->ring = keyring_new()) == NULL) {
+		setting_drop(s);
+		err_set(e, ERR_OS, "no memory for keys");
+		return NULL;
+	}
 	return s;
 }
 
@@ -62,6 +67,7 @@ setting_drop(struct setting *s)
 {
 	if (s == NULL || --s->users > 0)
 		return;
+	keyring_free(s->ring);
 	routes_free(s->routes);
 	conf_free(s->conf);
 	bundle_free(s->bundle);
@@ -468,7 +474,6 @@ struct handler {
 	struct handler_ops ops;
 	struct log	*log;
 	struct link	*link;		/* NULL without a courier */
-	struct keyring	*ring;
 	struct asked	 asked[ASKED_MOST];
 	int64_t		 quarantined_in;	/* steady second, and how many in it */
 	unsigned	 quarantined;
@@ -534,9 +539,7 @@ handler_new(struct setting *s, const struct handler_ops *ops, struct log *log,
 	h->slots = calloc(in_flight, sizeof(h->slots[0]));
 	h->serials = calloc(in_flight, sizeof(h->serials[0]));
 	h->unused = calloc(in_flight, sizeof(h->unused[0]));
-	h->ring = keyring_new();
-	if (h->slots == NULL || h->serials == NULL || h->unused == NULL ||
-	    h->ring == NULL)
+	if (h->slots == NULL || h->serials == NULL || h->unused == NULL)
 		goto no_memory;
 	for (size_t i = 0; i < in_flight; i++)
 		h->unused[i] = (uint32_t)(in_flight - 1 - i);
@@ -555,7 +558,6 @@ handler_free(struct handler *h)
 		return;
 	link_free(h->link);
 	asked_forget(h);
-	keyring_free(h->ring);
 	setting_drop(h->setting);
 	free(h->slots);
 	free(h->serials);
@@ -778,7 +780,7 @@ hand_over_line(struct handler *h, struct flight *f)
 
 /* Who is asked for that key already, or a free place; NULL: there is none. */
 static struct asked *
-asked_find(struct handler *h, struct str id)
+asked_find(struct handler *h, const struct setting *s, struct str id)
 {
 	struct asked *unused = NULL;
 
@@ -787,7 +789,7 @@ asked_find(struct handler *h, struct str id)
 
 		if (a->id == NULL)
 			unused = a;
-		else if (str_eq((struct str){ a->id, a->n }, id))
+		else if (a->setting == s && str_eq((struct str){ a->id, a->n }, id))
 			return a;
 	}
 	return unused;
@@ -799,7 +801,7 @@ ask(struct handler *h, struct flight *f)
 {
 	const struct want *w = &f->decision.verdict.want;
 	const struct route *r = f->decision.route;
-	struct asked *a = asked_find(h, w->id);
+	struct asked *a = asked_find(h, f->setting, w->id);
 	uint64_t ticket;
 
 	if (a == NULL)
@@ -906,8 +908,8 @@ handler_take(struct handler *h, struct flight *f)
 		finish_later(h, f, "no-randomness");
 		return;
 	}
-	f->decision = handler_decide(f->setting, &f->request, h->ring, when_now(),
-	    d);
+	f->decision = handler_decide(f->setting, &f->request, f->setting->ring,
+	    when_now(), d);
 	act(h, f);
 }
 
@@ -922,8 +924,8 @@ judge_again(struct handler *h, struct flight *f)
 		return;
 	}
 	f->sent = SENT_NEVER;
-	f->decision = handler_decide(f->setting, &f->request, h->ring, when_now(),
-	    d);
+	f->decision = handler_decide(f->setting, &f->request, f->setting->ring,
+	    when_now(), d);
 	act(h, f);
 }
 
@@ -1006,22 +1008,20 @@ handler_swap(struct handler *h, struct setting *s)
 {
 	setting_drop(h->setting);
 	h->setting = s;
-	/* What was fetched by the old configuration's rules is fetched again. */
-	keyring_clear(h->ring);
 	/* Another courier: what the old one had in hand is sent to the new one. */
 	if (h->link != NULL && link_move(h->link, s->conf->courier))
 		link_lost(h);
 	follow_inbox(h);
 }
 
-/* All requests that want that key are judged again, or cannot be now. */
+/* All requests of a setting that want that key are judged again, or cannot be now. */
 static void
-release(struct handler *h, struct str id, bool known)
+release(struct handler *h, const struct setting *s, struct str id, bool known)
 {
 	for (size_t i = 0; i < h->nslots; i++) {
 		struct flight *f = h->slots[i];
 
-		if (f == NULL || f->decision.action != ACT_ASK ||
+		if (f == NULL || f->decision.action != ACT_ASK || f->setting != s ||
 		    !str_eq(f->decision.verdict.want.id, id))
 			continue;
 		if (known)
@@ -1035,6 +1035,7 @@ static void
 keep_key(struct handler *h, const struct asked *a, struct str id,
     const struct link_reply *r)
 {
+	struct keyring *ring = a->setting->ring;
 	const struct provider *p = a->route->provider;
 	static const struct str name = STR("captured");
 	int64_t now = when_now(), until = now + REFUSED_HOLDS;
@@ -1050,13 +1051,13 @@ keep_key(struct handler *h, const struct asked *a, struct str id,
 		k = auth_keys_fetched(p, a->alternative, r->bytes, now, &until, &e);
 	}
 	if (k != NULL) {
-		keyring_put(h->ring, id, k, now, until);
+		keyring_put(ring, id, k, now, until);
 		return;
 	}
 	if (r->kind != REPLY_REFUSED && h->log != NULL)
 		log_say(h->log, LOG_WARN_, "a key of the provider %.*s cannot be "
 		    "used: %s", STR_ARG(p->id), e.text);
-	keyring_refuse(h->ring, id, now, now + (a->captured ? SECRET_REFUSED_HOLDS :
+	keyring_refuse(ring, id, now, now + (a->captured ? SECRET_REFUSED_HOLDS :
 	    REFUSED_HOLDS));
 }
 
@@ -1077,7 +1078,7 @@ take_key(struct handler *h, const struct link_reply *r)
 	id = (struct str){ was.id, was.n };
 	if (known)
 		keep_key(h, &was, id, r);
-	release(h, id, known);
+	release(h, was.setting, id, known);
 	asked_end(&was);
 }
 

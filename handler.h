@@ -33,12 +33,14 @@
 
 /*
  * What a worker judges by; a reload makes a new one.  Parked requests keep the
- * one they were judged by, so it is counted.
+ * one they were judged by, so it is counted.  Keys that were fetched are made by
+ * its rules, and belong to it: a new one begins with none.
  */
 struct setting {
 	struct bundle	*bundle;
 	struct conf	*conf;
 	struct routes	*routes;
+	struct keyring	*ring;
 	uint64_t	 generation;
 	unsigned	 users;
 };

@@ -34,18 +34,12 @@ drop(struct keyring *ring, struct entry *e)
 }
 
 void
-keyring_clear(struct keyring *ring)
-{
-	while (ring->n > 0)
-		drop(ring, &ring->all[ring->n - 1]);
-}
-
-void
 keyring_free(struct keyring *ring)
 {
 	if (ring == NULL)
 		return;
-	keyring_clear(ring);
+	while (ring->n > 0)
+		drop(ring, &ring->all[ring->n - 1]);
 	free(ring);
 }
 

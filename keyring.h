@@ -16,8 +16,6 @@
 struct keyring	*keyring_new(void);		/* NULL: no memory */
 void		 keyring_free(struct keyring *);	/* wipes; takes NULL */
 
-void		 keyring_clear(struct keyring *);
-
 /* An answer has come: keys, which are taken over; until: ms since 1970. */
 void		 keyring_put(struct keyring *, struct str id, struct key *,
 		    int64_t now, int64_t until);

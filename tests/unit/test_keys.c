@@ -848,7 +848,8 @@ test_hooks_apart(void)
 		    "and changes nothing for the first: %zu", i);
 		route_free(rb);
 		provider_free(b);
-		keyring_clear(ring);
+		keyring_free(ring);
+		ring = keyring_new();
 		v = judged(ra, mine, B, ring, T);
 		bring(ring, ra, &v, both);
 	}

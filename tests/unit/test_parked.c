@@ -405,6 +405,52 @@ test_too_many(void)
 	end();
 }
 
+/* A reload: what the old file's rule has made of a key is nothing to the new one's. */
+static void
+test_reload(void)
+{
+	static const char *const after[] = {
+		"'/a':{'provider':" FETCH(",'key':{'digest':'sha256'}") "}",
+		/* Of another kind altogether. */
+		"'/a':{'provider':{'signature':{'header':'X-T','form':'{sig:hex}',"
+		"'algorithm':'ed25519','keys':{'url':'https://keys.example/{key}',"
+		"'name':'header:X-Key'}}}}",
+	};
+	uint64_t first;
+
+	for (size_t i = 0; i < COUNT(after); i++) {
+		begin(FETCHES, "");
+		take(0, "/a", signed_by("k", "one"), "{}");
+		CHECK(says(WIRE_WANT_KEY), "asked by the old rule");
+		first = ticket;
+		handler_swap(handler, setting_of(after[i], ""));
+		take(1, "/a", signed_by("k", "one"), "{}");
+		CHECK(status[1] == 0 && says(WIRE_WANT_KEY),
+		    "and for a request that comes later by the new one");
+		reply_key(first, "k", 60);
+		CHECK(status[0] == 200, "who came before is judged by the old rule");
+		CHECK(status[1] == 0, "who came later is not");
+		take(2, "/a", signed_by("k", "one"), "{}");
+		CHECK(status[2] == 0 && says(0), "nor who comes now");
+		reply_key(ticket, i == 1 ? "d75a980182b10ab7d54bfed3c964073a0ee172f3da"
+		    "a62325af021a68f707511a" : "k", 60);
+		CHECK(status[1] == 401 && status[2] == 401,
+		    "but by what the new rule makes of it");
+		/* The other way round. */
+		take(3, "/a", signed_by("k", "two"), "{}");
+		CHECK(says(WIRE_WANT_KEY), "asked by the new rule");
+		first = ticket;
+		handler_swap(handler, setting_of(FETCHES, ""));
+		take(4, "/a", signed_by("k", "two"), "{}");
+		CHECK(says(WIRE_WANT_KEY), "and by the old again");
+		reply_key(ticket, "k", 60);
+		CHECK(status[4] == 200 && status[3] == 0, "each by its own");
+		reply_key(first, "k", 60);
+		CHECK(status[3] == 401, "the other, too");
+		end();
+	}
+}
+
 /* --- secrets that a handshake brings ------------------------------------------------------ */
 
 #define CAPTURE	"{'signature':{'header':'X-T','form':'{sig:hex}','algorithm':'hmac-sha256'"	\
@@ -548,6 +594,7 @@ main(void)
 	TRY(test_lost);
 	TRY(test_out_of_time);
 	TRY(test_too_many);
+	TRY(test_reload);
 	TRY(test_capture);
 	TRY(test_captured);
 	TRY(test_aside);
