@@ -1094,8 +1094,9 @@ piece_value(const struct piece *p, const struct scope *s)
 		return STR("");
 	if (!p->segment)
 		return value;
-	return arena_printf(s->q->arena, "%.*s%.*s%.*s", STR_ARG(p->before),
-	    STR_ARG(value), STR_ARG(p->after));
+	/* Whole: a value may hold a NUL, and more behind it. */
+	return arena_join(s->q->arena, (const struct str[]){ p->before, value,
+	    p->after }, 3);
 }
 
 /* Into a JSON string: what is echoed is printable ASCII, so two bytes matter. */

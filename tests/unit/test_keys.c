@@ -858,6 +858,70 @@ test_hooks_apart(void)
 	provider_free(a);
 }
 
+/* --- what is signed ------------------------------------------------------------------- */
+
+/* HMAC of what the file's template makes; the header is its hex. */
+static struct verdict
+judged_at(const char *file, const char *signs, const char *target, struct str body)
+{
+	struct provider *p = provider_of(file);
+	struct route *r = route_with(p, &hook_a, STR("s3cret"), STR(""));
+	struct str sig = hex_encode(arena, hmac256(STR("s3cret"), str_of(signs)),
+	    false);
+	struct request *q = arena_alloc(arena, sizeof(*q));
+	struct verdict v;
+
+	*q = request_with(sig, target, body);
+	v = auth_verify(r, q, NULL, T);
+	route_free(r);
+	provider_free(p);
+	v.scheme = NULL;		/* the provider's */
+	return v;
+}
+
+/* A value counts to its end: what stands behind a NUL is signed, too. */
+static void
+test_signed_values(void)
+{
+#define SIGNS(t) "{'signature':{'header':'X-T','algorithm':'hmac-sha256','signs':'" t "'}}"
+	static const struct {
+		const char *says, *file, *signs, *target, *body;
+		enum verdict_code want;
+	} t[] = {
+		{ "a segment", SIGNS("{id:|query:id|;}"), "id:12;", "/a?id=12", B,
+		    VERDICT_GENUINE },
+		{ "another value in it", SIGNS("{id:|query:id|;}"), "id:12;",
+		    "/a?id=13", B, VERDICT_FORGED },
+		{ "a NUL and more behind it", SIGNS("{id:|query:id|;}"), "id:12;",
+		    "/a?id=12%00more", B, VERDICT_FORGED },
+		{ "a NUL alone", SIGNS("{id:|query:id|;}"), "id:12;",
+		    "/a?id=12%00", B, VERDICT_FORGED },
+		{ "a NUL in JSON", SIGNS("{id:|body:id|;}"), "id:12;", "/a",
+		    "{'id':'12\\u0000more'}", VERDICT_FORGED },
+		{ "JSON without one", SIGNS("{id:|body:id|;}"), "id:12;", "/a",
+		    "{'id':'12'}", VERDICT_GENUINE },
+		{ "a NUL where a value stands alone", SIGNS("{query:id}"), "12",
+		    "/a?id=12%00more", B, VERDICT_FORGED },
+		{ "a NUL in a function", SIGNS("{lower(query:id)}"), "12",
+		    "/a?id=12%00more", B, VERDICT_FORGED },
+		{ "an empty value", SIGNS("a{id:|query:id|;}"), "a", "/a?id=", B,
+		    VERDICT_GENUINE },
+		{ "none", SIGNS("a{id:|query:id|;}"), "a", "/a", B,
+		    VERDICT_GENUINE },
+		/* What is ambiguous is not there. */
+		{ "twice", SIGNS("{id:|query:id|;}x"), "id:12;x", "/a?id=12&id=13",
+		    B, VERDICT_FORGED },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct verdict v = judged_at(t[i].file, t[i].signs, t[i].target,
+		    text("%s", t[i].body));
+
+		CHECKF(v.code == t[i].want, "what is signed, %s: %s", t[i].says,
+		    verdict_name(v.code));
+	}
+}
+
 int
 main(void)
 {
@@ -881,6 +945,7 @@ main(void)
 	test_signature_forms();
 	test_no_secret_yet();
 	test_hooks_apart();
+	test_signed_values();
 	EVP_PKEY_free(ed);
 	EVP_PKEY_free(p256);
 	EVP_PKEY_free(p256_other);
