@@ -62,7 +62,10 @@ struct asked {
 	struct request	*q;
 };
 
-/* A value that is signed for a stranger: a token that no event could be. */
+/*
+ * A value that is signed for a stranger: a token that no event could be.  More of the
+ * request than a place holds could be one in any case.
+ */
 static bool
 is_risky(const struct piece *piece, const void *arg)
 {
@@ -70,8 +73,9 @@ is_risky(const struct piece *piece, const void *arg)
 	const struct asked *a = arg;
 	struct str value;
 
-	if (piece->op != PIECE_PLACE ||
-	    place_get(&piece->place, a->q, &value, NULL) != PLACE_FOUND)
+	if (piece->op != PIECE_PLACE)
+		return piece_is_source(piece) || piece_is_of_request(piece, NULL);
+	if (place_get(&piece->place, a->q, &value, NULL) != PLACE_FOUND)
 		return false;
 	return !reply_is_token(value) ||
 	    json_scan(value, tiny, NULL) != JSON_BROKEN ||
@@ -84,8 +88,8 @@ would_sign_for_anybody(const struct route *r, const struct handshake_rule *h,
 {
 	const struct asked a = { .p = r->provider, .q = q };
 
-	return !verified && template_keyed(&h->answer.body) &&
-	    template_any(&h->answer.body, is_risky, &a);
+	return !verified && reply_keyed(&h->answer) &&
+	    reply_any(&h->answer, is_risky, &a);
 }
 
 /* The secret that comes with it, when it could be one. */

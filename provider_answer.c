@@ -423,7 +423,8 @@ told_apart(const struct provider *p)
 
 		if (p->signatures[i].algorithm->family != FAMILY_MAC)
 			continue;
-		if (!body || t->n > 2 ||
+		/* What a token signs looks like a token. */
+		if (!body || p->signatures[i].algorithm->jose != NULL || t->n > 2 ||
 		    (t->n == 2 && t->pieces[0].op != PIECE_TEXT))
 			return false;
 	}
@@ -455,7 +456,7 @@ read_handshake(struct reader *r, const struct json_object *o,
 	if (h->is_signed && r->p->nsignatures == 0)
 		return json_err(r->doc, o, r->e, "a \"signed\" handshake of a "
 		    "provider without a \"signature\"");
-	if (template_keyed(&h->answer.body) && (!h->is_signed || h->open) &&
+	if (reply_keyed(&h->answer) && (!h->is_signed || h->open) &&
 	    !told_apart(r->p))
 		return json_err(r->doc, o, r->e, "a handshake that is not signed "
 		    "and answers an hmac would sign events for anybody: only with "

@@ -17,6 +17,27 @@ reply_is_token(struct str s)
 	return s.n > 0 && s.n <= REPLY_TOKEN_MAX;
 }
 
+bool
+reply_any(const struct reply *r, bool (*is)(const struct piece *, const void *),
+    const void *arg)
+{
+	bool any = template_any(&r->body, is, arg);
+
+	for (size_t i = 0; i < r->nheaders && !any; i++)
+		any = template_any(&r->headers[i].value, is, arg);
+	return any;
+}
+
+bool
+reply_keyed(const struct reply *r)
+{
+	bool keyed = template_keyed(&r->body);
+
+	for (size_t i = 0; i < r->nheaders && !keyed; i++)
+		keyed = template_keyed(&r->headers[i].value);
+	return keyed;
+}
+
 /* A value of the request that must not go out as it is. */
 static bool
 is_unfit(const struct piece *p, const void *arg)

@@ -33,6 +33,11 @@ struct reply {
 /* Letters, digits and "+/=_.~-", 1 to REPLY_TOKEN_MAX of them. */
 bool	reply_is_token(struct str);
 
+/* Is there a piece in it, body or header, of which that is true? */
+bool	reply_any(const struct reply *, bool (*is)(const struct piece *,
+	    const void *), const void *);
+bool	reply_keyed(const struct reply *);	/* template_keyed() of any */
+
 /* In the request's arena; false: something in it may not be said, or is not there. */
 bool	reply_make(const struct reply *, const struct scope *, struct answer *);
 

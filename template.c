@@ -1230,11 +1230,17 @@ template_shows_secret(const struct template *t)
 }
 
 bool
+piece_is_source(const struct piece *p)
+{
+	return p->op == PIECE_CALL && p->function->kind == FN_SOURCE;
+}
+
+bool
 piece_is_source_of(const struct piece *p, const void *arg)
 {
 	const struct place *other = arg, *outer;
 
-	if (p->op != PIECE_CALL || p->function->kind != FN_SOURCE)
+	if (!piece_is_source(p))
 		return false;
 	outer = &p->args[0].place;
 	return outer->kind == other->kind &&
@@ -1297,10 +1303,10 @@ template_keyed(const struct template *t)
 	return template_any(t, is_keyed, NULL);
 }
 
-static bool
-is_of_request(const struct piece *p, const void *arg)
+bool
+piece_is_of_request(const struct piece *p, const void *unused)
 {
-	(void)arg;
+	(void)unused;
 	switch (p->op) {
 	case PIECE_TEXT:
 	case PIECE_PARAM:
@@ -1316,7 +1322,7 @@ is_of_request(const struct piece *p, const void *arg)
 bool
 template_echoes(const struct template *t)
 {
-	return template_any(t, is_of_request, NULL);
+	return template_any(t, piece_is_of_request, NULL);
 }
 
 const struct place *

@@ -173,10 +173,12 @@ bool		 template_uses_param(const struct template *, enum hook_param);
 bool		 template_keyed(const struct template *);
 /* Does any value of the request stand in it? */
 bool		 template_echoes(const struct template *);
+bool		 piece_is_of_request(const struct piece *, const void *unused);
 /* Does {secret} stand in it, other than inside a hash? */
 bool		 template_shows_secret(const struct template *);
-/* Is it {source(...)} of a place that the other is inside of? */
+/* Is it {source(...)} of a place that the other is inside of?  Of any? */
 bool		 piece_is_source_of(const struct piece *, const void *place);
+bool		 piece_is_source(const struct piece *);
 /* Is it a place alone?  That place, or NULL. */
 const struct place *template_place(const struct template *);
 /* Is it a parameter alone?  enum hook_param, or -1. */

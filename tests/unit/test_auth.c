@@ -1057,6 +1057,75 @@ test_oracle_prefix(void)
 	provider_free(p);
 }
 
+/* Whatever of a request is signed for a stranger, wherever it is answered. */
+static void
+test_oracle_whole(void)
+{
+#define SIGNS_FOR(signature, answer) "{'bodies':['json'],'signature':{'header':'S',"	\
+		"'algorithm':" signature "},'handshakes':[{'when':{'query:c':true},"	\
+		"'answer':{" answer "}}]}"
+	static const struct { const char *says, *answer; } t[] = {
+		{ "a body", "'body':'{hmac-sha256-hex(%s)}'" },
+		{ "JSON", "'json':{'r':'{hmac-sha256-hex(%s)}'}" },
+		{ "a header", "'headers':{'X-R':'{hmac-sha256-hex(%s)}'}" },
+	};
+	static const struct { const char *of, *target, *body; bool fine; } of[] = {
+		{ "query:c", "/h?c=token", "", true },
+		{ "query:c", "/h?c=%7B%22a%22%3A1%7D", "", false },
+		{ "query:c", "/h?c=17", "", false },
+		{ "lower(query:c)", "/h?c=%7B%7D", "", false },
+		{ "body", "/h?c=token", "{\"a\":1}", false },
+		{ "query", "/h?{\"a\":\"&c=x&\"}", "", false },
+		{ "path", "/h?c=token", "", false },
+		{ "method", "/h?c=token", "", false },
+		{ "header:X-C?", "/h?c=token", "", true },
+	};
+	static const struct str name = STR("one"), text = STR("sec");
+	struct hook hook = { .path = STR("/h"), .window = -1 };
+	struct err e;
+
+	for (size_t i = 0; i < COUNT(t); i++)
+		for (size_t j = 0; j < COUNT(of); j++) {
+			char answer[128];
+			struct provider *p;
+			struct handshake hs;
+			struct request q;
+			struct route *r;
+
+			arena_reset(arena);
+			snprintf(answer, sizeof(answer), t[i].answer, of[j].of);
+			p = own_provider(arena_printf(arena, SIGNS_FOR(
+			    "'hmac-sha256'", "%s"), answer).p);
+			r = route_new(p, &hook, &name, &text, 1, NULL, &e);
+			make_request(&q, "", of[j].body, of[j].target);
+			hs = handshake_try(r, &q, false);
+			CHECKF(hs.step == (of[j].fine ? HANDSHAKE_ANSWER :
+			    HANDSHAKE_REFUSE), "%s that signs {%s} of %s %s",
+			    t[i].says, of[j].of, of[j].target, of[j].body);
+			route_free(r);
+			provider_free(p);
+		}
+	/* Where the two cannot be told apart the file is refused. */
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct provider *p;
+		char answer[128];
+
+		snprintf(answer, sizeof(answer), t[i].answer, "query:c");
+		p = provider_read(quotes(arena_printf(arena, SIGNS_FOR(
+		    "'hmac-sha256','signs':'{body}{query:x}'", "%s"), answer).p),
+		    STR("own"), "p.json", &e);
+		CHECKF(p == NULL && strstr(e.text, "would sign events for anybody") !=
+		    NULL, "%s that signs what an event could be", t[i].says);
+		provider_free(p);
+		p = provider_read(quotes(arena_printf(arena, SIGNS_FOR(
+		    "'jws-hs256','token':{'detached':true}", "%s"), answer).p),
+		    STR("own"), "p.json", &e);
+		CHECKF(p == NULL && strstr(e.text, "would sign events for anybody") !=
+		    NULL, "%s that signs what a token could be", t[i].says);
+		provider_free(p);
+	}
+}
+
 /* --- the event ------------------------------------------------------------------------------------- */
 
 /* Of the first provider with that file and the secret "sec". */
@@ -1610,6 +1679,7 @@ main(void)
 	test_handshakes();
 	test_stored_handshakes();
 	test_oracle_prefix();
+	test_oracle_whole();
 	test_ids();
 	test_body_ids();
 	test_merge();
