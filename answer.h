@@ -1,6 +1,6 @@
 /*
  * answer.h - what goes back to the sender.  Nothing from a request stands in a
- * header of it.
+ * header of it, but a token that a handshake wants to hear again (reply.h).
  */
 #ifndef ANSWER_H
 #define ANSWER_H

@@ -310,7 +310,7 @@ read_accepted(struct reader *r, const struct json_object *v)
 
 	if (read_reply(r, v, "\"accepted\"", 200, &words, out) != 0)
 		return -1;
-	if (template_echoes(&out->body))
+	if (reply_any(out, piece_is_of_request, NULL))
 		return json_err(r->doc, v, r->e, "the answer to an event does not "
 		    "repeat what came");
 	return 0;

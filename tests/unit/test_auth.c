@@ -208,6 +208,10 @@ test_refused_files(void)
 		    "the header \"X-Accel-Redirect\" is not the file's to set" },
 		{ "{'accepted':{'headers':{'A':'b\\r\\nC: d'}}}", "p.json:1:25: a "
 		    "header's name and value must be printable ASCII" },
+		{ "{'accepted':{'body':'{query:a}'}}", "p.json:1:2: the answer to an "
+		    "event does not repeat what came" },
+		{ "{'accepted':{'headers':{'X-A':'{header:X-A}'}}}", "p.json:1:2: the "
+		    "answer to an event does not repeat what came" },
 		{ "{'accepted':{'body':'a','json':{}}}", "p.json:1:25: \"body\" or "
 		    "\"json\", not both" },
 		{ "{'handshakes':[{}]}", "p.json:1:16: a handshake needs a \"when\"" },
