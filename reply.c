@@ -38,6 +38,12 @@ reply_keyed(const struct reply *r)
 	return keyed;
 }
 
+static bool
+fits_echo(struct str value)
+{
+	return value.n == 0 || (value.n <= REPLY_ECHO_MAX && str_printable(value));
+}
+
 /* A value of the request that must not go out as it is. */
 static bool
 is_unfit(const struct piece *p, const void *arg)
@@ -45,10 +51,24 @@ is_unfit(const struct piece *p, const void *arg)
 	const struct scope *s = arg;
 	struct str value;
 
-	if (p->op != PIECE_PLACE ||
-	    place_get(&p->place, s->q, &value, NULL) != PLACE_FOUND)
-		return false;
-	return value.n > REPLY_ECHO_MAX || (value.n > 0 && !str_printable(value));
+	return p->op == PIECE_PLACE &&
+	    place_get(&p->place, s->q, &value, NULL) == PLACE_FOUND &&
+	    !fits_echo(value);
+}
+
+/* The same of all of the body, the query and the like, where they stand bare. */
+static bool
+any_whole_unfit(const struct template *t, const struct scope *s)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct template one = { .pieces = &t->pieces[i], .n = 1 };
+
+		if (t->pieces[i].op != PIECE_PLACE &&
+		    piece_is_of_request(&t->pieces[i], NULL) &&
+		    !fits_echo(template_text(&one, s)))
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -76,7 +96,8 @@ reply_make(const struct reply *r, const struct scope *s, struct answer *a)
 {
 	*a = (struct answer){ .status = r->status, .extra = r->extra,
 	    .body = STR("") };
-	if (template_any(&r->body, is_unfit, s) || !add_headers(r, s, a))
+	if (template_any(&r->body, is_unfit, s) || any_whole_unfit(&r->body, s) ||
+	    !add_headers(r, s, a))
 		return false;
 	if (r->body.n > 0 && (a->body = template_text(&r->body, s)).p == NULL)
 		return false;

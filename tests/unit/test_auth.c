@@ -1130,6 +1130,53 @@ test_oracle_whole(void)
 	}
 }
 
+/* What is repeated is printable and short, also where it is more than one value. */
+static void
+test_repeated(void)
+{
+	static const struct { const char *answer, *target, *body; bool fine; } t[] = {
+		{ "'body':'{query:c}'", "/h?c=abc", "", true },
+		{ "'body':'{query:c}'", "/h?c=a%0ab", "", false },
+		{ "'body':'{query}'", "/h?c=abc", "", true },
+		{ "'body':'{query}'", "/h?c=a\x01b", "", false },
+		{ "'body':'{body}'", "/h?c=1", "<p>", true },	/* as text/plain */
+		{ "'body':'{body}'", "/h?c=1", "a\nb", false },
+		{ "'body':'{sha256hex(body)}'", "/h?c=1", "a\nb", true },
+		{ "'json':{'r':'{body}'}", "/h?c=1", "a\nb", false },
+		{ "'json':{'r':'{body}'}", "/h?c=1", "a\"b", true },
+		/* In a header: a token. */
+		{ "'headers':{'X-R':'{query:c}'}", "/h?c=abc", "", true },
+		{ "'headers':{'X-R':'{query:c}'}", "/h?c=a%0d%0aX-S%3A+1", "", false },
+		{ "'headers':{'X-R':'{query:c}'}", "/h?c=a+b", "", false },
+		{ "'headers':{'X-R':'{query:c}'}", "/h?c=", "", false },
+		{ "'headers':{'X-R':'{query:c}'}", "/h?c=a%00b", "", false },
+		{ "'headers':{'X-R':'{query:c}-{query:d?}'}", "/h?c=a&d=%0a", "",
+		    false },
+		{ "'headers':{'X-R':'{lower(query:c)}'}", "/h?c=a%0a", "", false },
+		{ "'headers':{'X-R':'{a|query:c|b}'}", "/h?c=%0d", "", false },
+	};
+	struct hook hook = { .path = STR("/h"), .window = -1, .auth = AUTH_NONE };
+	struct err e;
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct provider *p;
+		struct handshake hs;
+		struct request q;
+		struct route *r;
+
+		arena_reset(arena);
+		p = own_provider(arena_printf(arena, "{'handshakes':[{'when':{"
+		    "'query:c':true},'answer':{%s}}]}", t[i].answer).p);
+		r = route_new(p, &hook, NULL, NULL, 0, NULL, &e);
+		make_request(&q, "", t[i].body, t[i].target);
+		hs = handshake_try(r, &q, false);
+		CHECKF(hs.step == (t[i].fine ? HANDSHAKE_ANSWER : HANDSHAKE_REFUSE),
+		    "%s of %s %s", t[i].answer, t[i].target, t[i].body);
+		route_free(r);
+		provider_free(p);
+	}
+}
+
 /* --- the event ------------------------------------------------------------------------------------- */
 
 /* Of the first provider with that file and the secret "sec". */
@@ -1684,6 +1731,7 @@ main(void)
 	test_stored_handshakes();
 	test_oracle_prefix();
 	test_oracle_whole();
+	test_repeated();
 	test_ids();
 	test_body_ids();
 	test_merge();
