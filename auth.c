@@ -1425,14 +1425,19 @@ auth_digest(const struct route *r, struct request *q, const struct verdict *v,
 
 /* --- what is stored ------------------------------------------------------------------- */
 
-/* The secret that a value in the place of a secret is, by its name. */
+/*
+ * The secret that stands there, by its name: in the value itself, or where the file's
+ * steps lead from it.
+ */
 static struct str
-secret_name(const struct route *r, size_t alternative, struct request *q,
-    struct str value)
+secret_name(const struct route *r, size_t alternative, const struct place *place,
+    struct request *q, struct str value)
 {
 	const struct signature *s = &r->provider->signatures[alternative];
 	struct taken t;
 
+	if (place->nsteps > 0 && place_get(place, q, &value, NULL) != PLACE_FOUND)
+		return STR(HIDDEN);
 	take_apart(r, q, &s->form, value, &t);
 	for (const struct key *k = r->keys != NULL ? r->keys[alternative] : NULL;
 	    k != NULL; k = k->next)
@@ -1442,44 +1447,55 @@ secret_name(const struct route *r, size_t alternative, struct request *q,
 	return STR(HIDDEN);
 }
 
-/*
- * Does the file name that place for a signature?  For the secret itself: *as is
- * the alternative that does.
- */
+/* A header of a signature that has a number each: "x-sig-" and digits. */
 static bool
-place_named(const struct route *r, const struct place *place, bool secret,
-    size_t *as)
+is_numbered(const struct signature *s, struct str prefix, struct str name)
+{
+	uint64_t number;
+
+	return s->form.numbered && str_starts(name, prefix) &&
+	    str_to_u64(str_skip(name, prefix.n), &number);
+}
+
+/*
+ * Does the file name it for a signature, or for what is inside of it?  For the secret
+ * itself: *as is the alternative that does.  NULL: none.
+ */
+static const struct place *
+place_named(const struct route *r, enum place_kind kind, struct str name,
+    bool secret, size_t *as)
 {
 	for (size_t i = 0; i < r->provider->nsignatures; i++) {
 		const struct signature *s = &r->provider->signatures[i];
 
 		if (secret && s->algorithm->family != FAMILY_EQUAL)
 			continue;
+		*as = i;
 		for (size_t j = 0; j < s->nplaces; j++)
-			if (place_eq(&s->places[j], place)) {
-				*as = i;
-				return true;
-			}
+			if (s->places[j].kind == kind &&
+			    (str_eq(s->places[j].name, name) ||
+			    is_numbered(s, s->places[j].name, name)))
+				return &s->places[j];
 	}
-	return false;
+	return NULL;
 }
 
 /* The value of a header as it may be kept. */
 static struct str
 kept_value(const struct route *r, struct request *q, const struct header *h)
 {
-	const struct place place = { .kind = PLACE_HEADER, .name = h->name };
+	const struct place *place;
 	size_t as;
 
-	if (place_named(r, &place, true, &as))
-		return secret_name(r, as, q, h->value);
+	if ((place = place_named(r, PLACE_HEADER, h->name, true, &as)) != NULL)
+		return secret_name(r, as, place, q, h->value);
 	/*
 	 * Credentials for somebody else, the web server's own say: they are not
 	 * needed to verify the event again.
 	 */
 	if ((str_eq(h->name, STR("authorization")) ||
 	    str_eq(h->name, STR("proxy-authorization"))) &&
-	    !place_named(r, &place, false, &as))
+	    place_named(r, PLACE_HEADER, h->name, false, &as) == NULL)
 		return STR(HIDDEN);
 	return h->value;
 }
@@ -1543,11 +1559,11 @@ auth_stored_target(const struct route *r, struct request *q)
 	while (rest.p != NULL && out.p != NULL) {
 		struct str pair = str_cut(&rest, '&'), value = pair;
 		struct str name = str_cut(&value, '=');
-		struct place place = { .kind = PLACE_QUERY,
-		    .name = url_decode(q->arena, name, true) };
+		const struct place *place = place_named(r, PLACE_QUERY,
+		    url_decode(q->arena, name, true), true, &as);
 
-		if (place_named(r, &place, true, &as) && value.p != NULL) {
-			value = secret_name(r, as, q,
+		if (place != NULL && value.p != NULL) {
+			value = secret_name(r, as, place, q,
 			    url_decode(q->arena, value, true));
 			pair = arena_printf(q->arena, "%.*s=%.*s", STR_ARG(name),
 			    STR_ARG(url_encode(q->arena, value)));

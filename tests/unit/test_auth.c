@@ -1349,6 +1349,24 @@ test_stored(void)
 	    "a signature is kept: it can be verified again");
 	CHECK(str_eq(ev.secret, STR("env:S")) && str_eq(ev.scheme, STR("hmac-sha256")),
 	    "with the verdict's facts");
+	/* {"t":"sec"}, {"t":"no!"} */
+	make_event("{'signature':[{'header':'X-A->base64->t','algorithm':'equal'},{"
+	    "'query':'q->base64','algorithm':'equal'}]}", "X-A: eyJ0Ijoic2VjIn0=",
+	    NULL, "/hook?q=bm8h", &ev, &v);
+	CHECK(v.code == VERDICT_GENUINE && str_eq(ev.headers,
+	    STR("[[\"x-a\",\"env:S\"]]")), "where steps lead to it, too");
+	CHECK(str_eq(ev.target, STR("/hook?q=hidden")), "and in the query");
+	make_event("{'signature':[{'query':'q->base64','algorithm':'equal'},{'header':"
+	    "'X-A->base64->t','algorithm':'equal'}]}", "X-A: eyJ0Ijoibm8hIn0=",
+	    NULL, "/hook?q=c2Vj", &ev, &v);
+	CHECK(v.code == VERDICT_GENUINE && str_eq(ev.headers,
+	    STR("[[\"x-a\",\"hidden\"]]")) && str_eq(ev.target,
+	    STR("/hook?q=env%3AS")), "and the other way round");
+	make_event("{'signature':{'header':'X-K-{n}','algorithm':'equal'}}",
+	    "X-K-1: sec\nX-K-2: no!\nX-K-x: y", NULL, NULL, &ev, &v);
+	CHECK(v.code == VERDICT_GENUINE && str_eq(ev.headers, STR("[[\"x-k-1\",\"env:S"
+	    "\"],[\"x-k-2\",\"hidden\"],[\"x-k-x\",\"y\"]]")),
+	    "and in headers with a number each");
 	make_event(NULL, NULL, NULL, NULL, &ev, &v);
 }
 
