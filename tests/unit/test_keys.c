@@ -718,6 +718,363 @@ test_signature_forms(void)
 	pubkey_free(on[1]);
 }
 
+/* --- certificates ------------------------------------------------------------------------ */
+
+#define DAY	(24 * 3600)
+
+/* What a certificate is made of; defaults for what is not said. */
+struct made {
+	const char	*cn;		/* "leaf" */
+	const char	*cn2;		/* a second common name */
+	size_t		 cn_len;	/* of one that holds a NUL */
+	EVP_PKEY	*key;		/* p256 */
+	X509		*issuer;	/* NULL: itself */
+	EVP_PKEY	*issuer_key;
+	bool		 ca;
+	const char	*oid;		/* an extension */
+	const char	*usage;		/* keyUsage */
+	long		 from, until;	/* seconds from T; 0, 0: a day around it */
+};
+
+static void
+add_extension(X509 *c, X509 *issuer, int nid, const char *value)
+{
+	X509V3_CTX ctx;
+	X509_EXTENSION *x;
+
+	X509V3_set_ctx(&ctx, issuer, c, NULL, NULL, 0);
+	if ((x = X509V3_EXT_conf_nid(NULL, &ctx, nid, value)) == NULL)
+		abort();
+	X509_add_ext(c, x, -1);
+	X509_EXTENSION_free(x);
+}
+
+static void
+add_oid(X509 *c, const char *oid)
+{
+	ASN1_OBJECT *o = OBJ_txt2obj(oid, 1);
+	ASN1_OCTET_STRING *data = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *x;
+
+	ASN1_OCTET_STRING_set(data, (const unsigned char *)"\5\0", 2);
+	x = X509_EXTENSION_create_by_OBJ(NULL, o, 0, data);
+	X509_add_ext(c, x, -1);
+	X509_EXTENSION_free(x);
+	ASN1_OCTET_STRING_free(data);
+	ASN1_OBJECT_free(o);
+}
+
+static X509 *
+make_cert(struct made m)
+{
+	static long serial;
+	X509 *c = X509_new();
+	X509_NAME *name = X509_get_subject_name(c);
+	EVP_PKEY *key = m.key != NULL ? m.key : p256;
+	time_t now = T / 1000;
+
+	X509_set_version(c, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(c), ++serial);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)
+	    (m.cn != NULL ? m.cn : "leaf"), m.cn_len > 0 ? (int)m.cn_len : -1, -1, 0);
+	if (m.cn2 != NULL)
+		X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+		    (const unsigned char *)m.cn2, -1, -1, 0);
+	X509_time_adj_ex(X509_getm_notBefore(c), 0, m.from != 0 ? m.from : -DAY,
+	    &now);
+	X509_time_adj_ex(X509_getm_notAfter(c), 0, m.until != 0 ? m.until : DAY,
+	    &now);
+	X509_set_pubkey(c, key);
+	X509_set_issuer_name(c, m.issuer != NULL ? X509_get_subject_name(m.issuer) :
+	    name);
+	if (m.ca)
+		add_extension(c, c, NID_basic_constraints, "critical,CA:TRUE");
+	if (m.usage != NULL)
+		add_extension(c, c, NID_key_usage, m.usage);
+	if (m.oid != NULL)
+		add_oid(c, m.oid);
+	if (X509_sign(c, m.issuer != NULL ? m.issuer_key : key,
+	    EVP_PKEY_is_a(m.issuer != NULL ? m.issuer_key : key, "ED25519") ? NULL :
+	    EVP_sha256()) == 0)
+		abort();
+	return c;
+}
+#define CERT(...)	make_cert((struct made){ __VA_ARGS__ })
+
+static struct str
+der(X509 *c)
+{
+	unsigned char *out = NULL;
+	int n = i2d_X509(c, &out);
+	struct str s = arena_str(arena, (struct str){ (char *)out, (size_t)n });
+
+	OPENSSL_free(out);
+	return s;
+}
+
+static struct str
+pem_of(X509 *c)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	PEM_write_bio_X509(bio, c);
+	return of_bio(bio);
+}
+
+static struct str
+sha256_of(X509 *c)
+{
+	unsigned char sum[32];
+
+	X509_digest(c, EVP_sha256(), sum, NULL);
+	return hex_encode(arena, (struct str){ (char *)sum, 32 }, false);
+}
+
+/* Is the leaf's key to be had, and is it that one? */
+static bool
+is_leaf_key(const struct str *certs, size_t n, const struct cert_rule *rule,
+    int64_t now, EVP_PKEY *key)
+{
+	static const struct key_scheme s = { KEY_P256, HASH_SHA256, SIG_PLAIN };
+	struct err e = { .text = "" };
+	struct str m = STR("message"), all = STR("");
+	int64_t until = 0;
+	struct pubkey *k = cert_key(certs, n, rule, now, &until, &e);
+	bool is = k != NULL && pubkey_fits(k, &s, &m, 1, sign(key, "SHA256", -1, m));
+	struct pubkey *again;
+
+	CHECKF(k != NULL || e.text[0] != '\0', "a refusal says why");
+	pubkey_free(k);
+	/* The same as PEM. */
+	for (size_t i = 0; i < n; i++) {
+		const unsigned char *p = (const unsigned char *)certs[i].p;
+		X509 *c = d2i_X509(NULL, &p, (long)certs[i].n);
+
+		if (c == NULL || p != (const unsigned char *)certs[i].p + certs[i].n) {
+			X509_free(c);
+			return is;
+		}
+		all = joined(all, "", pem_of(c));
+		X509_free(c);
+	}
+	again = cert_key_pem(all, rule, now, &until, &e);
+	CHECKF(n > 8 || (again != NULL) == (k != NULL), "as PEM it is the same: %s",
+	    e.text);
+	pubkey_free(again);
+	return is;
+}
+
+static void
+test_chains(void)
+{
+	static const char *const leaf_oid = "1.2.3.4.1", *const inter_oid = "1.2.3.4.2";
+	X509 *root = CERT(.cn = "root", .key = p256_other, .ca = true),
+	    *other = CERT(.cn = "root", .key = p384, .ca = true),
+	    *inter = CERT(.cn = "inter", .key = p384, .ca = true, .oid = inter_oid,
+		.issuer = root, .issuer_key = p256_other),
+	    *leaf = CERT(.oid = leaf_oid, .issuer = inter, .issuer_key = p384),
+	    *no_ca = CERT(.cn = "inter", .key = p384, .issuer = root,
+		.issuer_key = p256_other),
+	    *half_ca = CERT(.cn = "inter", .key = p384, .ca = true,
+		.usage = "digitalSignature", .issuer = root,
+		.issuer_key = p256_other),
+	    *under = CERT(.issuer = no_ca, .issuer_key = p384),
+	    *old = CERT(.cn = "inter", .key = p384, .ca = true, .issuer = root,
+		.issuer_key = p256_other, .from = -10 * DAY, .until = -1),
+	    *lone = CERT(.cn = "leaf"),
+	    *forged = CERT(.issuer = root, .issuer_key = p256);
+	struct str hash = sha256_of(root), other_hash = sha256_of(other),
+	    root_pem = pem_of(root), inter_pem = pem_of(inter), junk = STR("junk");
+	struct str both[] = { other_hash, hash }, oids[] = { str_of(leaf_oid),
+	    str_of(inter_oid) }, swapped[] = { oids[1], oids[0] }, leaf_hash =
+	    sha256_of(leaf), lone_hash = sha256_of(lone);
+	struct { const char *says; struct cert_rule rule; struct str certs[10];
+	    size_t n; bool holds; } t[] = {
+		{ "no rule", { .nroots = 0 }, { der(leaf) }, 1, true },
+		{ "to a root by its hash", { &hash, 1, { 0 }, NULL, 0 },
+		    { der(leaf), der(inter), der(root) }, 3, true },
+		{ "by its PEM", { &root_pem, 1, { 0 }, NULL, 0 },
+		    { der(leaf), der(inter), der(root) }, 3, true },
+		{ "its PEM, and it did not come along", { &root_pem, 1, { 0 }, NULL,
+		    0 }, { der(leaf), der(inter) }, 2, true },
+		{ "its hash, and it did not come along", { &hash, 1, { 0 }, NULL, 0 },
+		    { der(leaf), der(inter) }, 2, false },
+		{ "any of several roots", { both, 2, { 0 }, NULL, 0 },
+		    { der(leaf), der(inter), der(root) }, 3, true },
+		{ "in another order", { &hash, 1, { 0 }, NULL, 0 },
+		    { der(leaf), der(root), der(inter) }, 3, true },
+		{ "without the one between", { &hash, 1, { 0 }, NULL, 0 },
+		    { der(leaf), der(root) }, 2, false },
+		{ "another root of the same name", { &other_hash, 1, { 0 }, NULL, 0 },
+		    { der(leaf), der(inter), der(root), der(other) }, 4, false },
+		{ "an issuer in between is no end", { &inter_pem, 1, { 0 }, NULL, 0 },
+		    { der(leaf), der(inter) }, 2, false },
+		{ "the root as the leaf", { &hash, 1, { 0 }, NULL, 0 },
+		    { der(lone), der(root) }, 2, false },
+		{ "not signed by it", { &hash, 1, { 0 }, NULL, 0 },
+		    { der(forged), der(root) }, 2, false },
+		{ "an issuer that is none", { &hash, 1, { 0 }, NULL, 0 },
+		    { der(under), der(no_ca), der(root) }, 3, false },
+		{ "one that may not sign certificates", { &hash, 1, { 0 }, NULL, 0 },
+		    { der(leaf), der(half_ca), der(root) }, 3, false },
+		{ "an issuer that has ended", { &hash, 1, { 0 }, NULL, 0 },
+		    { der(leaf), der(old), der(root) }, 3, false },
+		{ "extensions, each in its place", { &hash, 1, { 0 }, oids, 2 },
+		    { der(leaf), der(inter), der(root) }, 3, true },
+		{ "extensions that have changed places", { &hash, 1, { 0 }, swapped,
+		    2 }, { der(leaf), der(inter), der(root) }, 3, false },
+		{ "one that is missing", { &hash, 1, { 0 }, oids, 2 },
+		    { der(leaf), der(half_ca), der(root) }, 3, false },
+		{ "its leaf pinned, which is no end", { &leaf_hash, 1, { 0 }, NULL,
+		    0 }, { der(leaf), der(inter), der(root) }, 3, false },
+		{ "one by itself, pinned", { &lone_hash, 1, { 0 }, NULL, 0 },
+		    { der(lone) }, 1, true },
+		{ "junk behind it", { .nroots = 0 }, { joined(der(leaf), "x",
+		    STR("")) }, 1, false },
+		{ "junk beside it", { .nroots = 0 }, { der(leaf), junk }, 2, false },
+		{ "eight of them", { .nroots = 0 }, { der(leaf), der(leaf), der(leaf),
+		    der(leaf), der(leaf), der(leaf), der(leaf), der(leaf) }, 8,
+		    true },
+		{ "nine of them", { .nroots = 0 }, { der(leaf), der(leaf), der(leaf),
+		    der(leaf), der(leaf), der(leaf), der(leaf), der(leaf),
+		    der(leaf) }, 9, false },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++)
+		CHECKF(is_leaf_key(t[i].certs, t[i].n, &t[i].rule, T, p256) ==
+		    t[i].holds, "a chain, %s", t[i].says);
+	CHECK(!is_leaf_key(NULL, 0, &t[0].rule, T, p256), "no certificate is none");
+	X509_free(root);
+	X509_free(other);
+	X509_free(inter);
+	X509_free(leaf);
+	X509_free(no_ca);
+	X509_free(half_ca);
+	X509_free(under);
+	X509_free(old);
+	X509_free(lone);
+	X509_free(forged);
+}
+
+/* Whose it is, and when. */
+static void
+test_leaves(void)
+{
+	static const struct {
+		const char *says, *name;
+		struct made m;
+		int64_t at;
+		bool holds;
+	} t[] = {
+		{ "any name", "", { .cn = "any" }, 0, true },
+		{ "its name", "a.example", { .cn = "a.example" }, 0, true },
+		{ "in capitals", "a.example", { .cn = "A.Example" }, 0, true },
+		{ "another", "a.example", { .cn = "b.example" }, 0, false },
+		{ "one that goes on", "a.example", { .cn = "a.example.evil" }, 0,
+		    false },
+		{ "one in front", "a.example", { .cn = "evil.a.example" }, 0, false },
+		{ "in the domain", "*.a.example", { .cn = "b.a.example" }, 0, true },
+		{ "the domain itself", "*.a.example", { .cn = "a.example" }, 0,
+		    false },
+		{ "a star for a star", "*.a.example", { .cn = "*.a.example" }, 0,
+		    true },
+		{ "only its end", "*.a.example", { .cn = "evila.example" }, 0,
+		    false },
+		{ "its end with a dot alone", "*.a.example", { .cn = ".a.example" },
+		    0, false },
+		{ "two names", "a.example", { .cn = "evil", .cn2 = "a.example" }, 0,
+		    false },
+		{ "the right one first", "a.example", { .cn = "a.example",
+		    .cn2 = "evil" }, 0, false },
+		{ "a NUL behind it", "a.example", { .cn = "a.example\0.evil",
+		    .cn_len = 15 }, 0, false },
+		{ "a NUL before it", "*.a.example", { .cn = "evil\0.a.example",
+		    .cn_len = 15 }, 0, false },
+		{ "not valid yet", "", { .from = 60 }, 0, false },
+		{ "valid in a minute", "", { .from = 60 }, T + 60000, true },
+		{ "at its last second", "", { .until = 60 }, T + 60000, true },
+		{ "no longer valid", "", { .until = 60 }, T + 61000, false },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct cert_rule rule = { .name = str_of(t[i].name) };
+		X509 *c = make_cert(t[i].m);
+		struct str one = der(c);
+
+		CHECKF(is_leaf_key(&one, 1, &rule, t[i].at != 0 ? t[i].at : T,
+		    p256) == t[i].holds, "a certificate's name and time, %s",
+		    t[i].says);
+		X509_free(c);
+	}
+}
+
+/* A token that brings its own certificates, signed by key. */
+static struct str
+x5c(const struct str *certs, size_t n, EVP_PKEY *key)
+{
+	struct str list = STR("");
+
+	for (size_t i = 0; i < n; i++)
+		list = text("%.*s%s'%.*s'", STR_ARG(list), i > 0 ? "," : "",
+		    STR_ARG(base64_encode(arena, certs[i])));
+	return token(text("{'alg':'ES256','x5c':[%.*s]}", STR_ARG(list)), STR("{}"),
+	    key, "SHA256", -1);
+}
+
+static void
+test_x5c(void)
+{
+	X509 *root = CERT(.cn = "root", .key = p384, .ca = true),
+	    *leaf = CERT(.issuer = root, .issuer_key = p384),
+	    *evil_root = CERT(.cn = "root", .key = p256_other, .ca = true),
+	    *evil = CERT(.key = p256_other, .issuer = evil_root,
+		.issuer_key = p256_other);
+	struct str good[] = { der(leaf), der(root) }, swapped[] = { good[1], good[0] },
+	    bad[] = { der(evil), der(evil_root) },
+	    mixed[] = { der(evil), good[0], good[1] },
+	    many[] = { good[0], good[1], good[1], good[1], good[1], good[1], good[1],
+		good[1], good[1] };
+	struct str file = text("{'signature':{'header':'X-T','algorithm':'jws-es256',"
+	    "'certificate':{'in':'token','roots':['%.*s']}}}",
+	    STR_ARG(sha256_of(root)));
+	struct provider *p = provider_of(file.p);
+	struct route *r = route_with(p, &hook_a, STR(""), STR(""));
+	struct { const char *says; struct str token; enum verdict_code want; } t[] = {
+		{ "up to the root", x5c(good, 2, p256), VERDICT_GENUINE },
+		{ "signed by another", x5c(good, 2, p256_other), VERDICT_FORGED },
+		{ "the root first", x5c(swapped, 2, p256), VERDICT_FORGED },
+		{ "a chain of one's own", x5c(bad, 2, p256_other), VERDICT_FORGED },
+		{ "one's own leaf before it", x5c(mixed, 3, p256_other),
+		    VERDICT_FORGED },
+		{ "without the root", x5c(good, 1, p256), VERDICT_FORGED },
+		{ "too many", x5c(many, 9, p256), VERDICT_FORGED },
+		{ "none", x5c(good, 0, p256), VERDICT_FORGED },
+		{ "no list at all", es256("{'alg':'ES256'}", "{}"), VERDICT_FORGED },
+		{ "no list", es256("{'alg':'ES256','x5c':'AAAA'}", "{}"),
+		    VERDICT_FORGED },
+		{ "numbers", es256("{'alg':'ES256','x5c':[1,2]}", "{}"),
+		    VERDICT_FORGED },
+		{ "a key of its own", token(text("{'alg':'ES256','jwk':%.*s}",
+		    STR_ARG(jwk(p256, ""))), STR("{}"), p256, "SHA256", -1),
+		    VERDICT_FORGED },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct verdict v = judged(r, t[i].token, B, NULL, T);
+
+		CHECKF(v.code == t[i].want, "certificates in a token, %s: %s, %s",
+		    t[i].says, verdict_name(v.code), v.reason);
+	}
+	CHECK(judged(r, t[0].token, B, NULL, T + 2 * DAY * 1000).code ==
+	    VERDICT_FORGED, "and once they have ended");
+	route_free(r);
+	provider_free(p);
+	X509_free(root);
+	X509_free(leaf);
+	X509_free(evil_root);
+	X509_free(evil);
+}
+
 /* --- secrets that a handshake brings ------------------------------------------------- */
 
 /*
@@ -943,6 +1300,9 @@ main(void)
 	test_detached();
 	test_public_keys();
 	test_signature_forms();
+	test_chains();
+	test_leaves();
+	test_x5c();
 	test_no_secret_yet();
 	test_hooks_apart();
 	test_signed_values();
