@@ -23,11 +23,28 @@ is_pem(struct str s)
 	return str_starts(s, STR("-----BEGIN"));
 }
 
+/* Left to itself libcrypto would ask the terminal, and wait. */
+static int
+no_password(char *out, int size, int writing, void *arg)
+{
+	(void)out;
+	(void)size;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
+static X509 *
+pem_next(BIO *bio)
+{
+	return PEM_read_bio_X509(bio, NULL, no_password, NULL);
+}
+
 static X509 *
 pem_one(struct str pem)
 {
 	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	X509 *cert = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	X509 *cert = bio == NULL ? NULL : pem_next(bio);
 
 	BIO_free(bio);
 	return cert;
@@ -288,7 +305,7 @@ cert_key_pem(struct str pem, const struct cert_rule *rule, int64_t now,
 	struct pubkey *k = NULL;
 
 	while (bio != NULL && c.others != NULL && c.n < CERTS_MAX)
-		if (!chain_add(&c, PEM_read_bio_X509(bio, NULL, NULL, NULL)))
+		if (!chain_add(&c, pem_next(bio)))
 			break;
 	if (c.leaf == NULL)
 		err_set(e, ERR_DATA, "there is no certificate in what was fetched");

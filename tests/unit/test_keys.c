@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -1075,6 +1076,43 @@ test_x5c(void)
 	X509_free(evil);
 }
 
+/* What is fetched may say that it is encrypted: nobody is asked for a password. */
+static void
+test_no_password(void)
+{
+	static const char password[] = "secret\n";
+	X509 *c = CERT(.cn = "leaf");
+	const struct cert_rule rule = { .nroots = 0 };
+	BIO *bio = BIO_new(BIO_s_mem());
+	int was = dup(0), in[2];
+	struct str sealed, open;
+	struct pubkey *k;
+	struct err e;
+	int64_t until;
+
+	if (pipe(in) == -1 || write(in[1], password, sizeof(password) - 1) == -1 ||
+	    dup2(in[0], 0) == -1)
+		abort();
+	close(in[0]);
+	close(in[1]);
+	open = pem_of(c);
+	PEM_ASN1_write_bio((i2d_of_void *)i2d_X509, PEM_STRING_X509, bio, c,
+	    EVP_aes_128_cbc(), (const unsigned char *)"secret", 6, NULL, NULL);
+	sealed = of_bio(bio);
+	CHECK(memmem(sealed.p, sealed.n, "ENCRYPTED", 9) != NULL, "it is encrypted");
+	k = cert_key_pem(sealed, &rule, T, &until, &e);
+	CHECK(k == NULL, "an encrypted certificate is none");
+	pubkey_free(k);
+	CHECK(!cert_rule_check(&(struct cert_rule){ .roots = &sealed, .nroots = 1 },
+	    &e), "nor a root");
+	k = cert_key_pem(open, &rule, T, &until, &e);
+	CHECK(k != NULL, "the same, not encrypted, is one");
+	pubkey_free(k);
+	dup2(was, 0);
+	close(was);
+	X509_free(c);
+}
+
 /* --- secrets that a handshake brings ------------------------------------------------- */
 
 /*
@@ -1303,6 +1341,7 @@ main(void)
 	test_chains();
 	test_leaves();
 	test_x5c();
+	test_no_password();
 	test_no_secret_yet();
 	test_hooks_apart();
 	test_signed_values();
