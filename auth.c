@@ -121,15 +121,31 @@ key_bytes(const struct key_form *f, struct str text, unsigned char *out, size_t 
 	return true;
 }
 
+/* A copy of a JSON string without its escapes, to be freed; STR_NONE: none. */
+static struct str
+kid_copy(struct str raw)
+{
+	struct arena *a = arena_new(raw.n + 64);
+	struct str kid = a == NULL ? STR_NONE : json_unescape(a, raw);
+	char *copy = kid.n > 0 ? malloc(kid.n) : NULL;
+
+	if (copy != NULL)
+		memcpy(copy, kid.p, kid.n);
+	arena_free(a);
+	return copy != NULL ? (struct str){ copy, kid.n } : STR_NONE;
+}
+
+/* kid: as it stands in JSON, or none. */
 static struct key *
 key_of_pub(struct str name, struct pubkey *pub, struct str kid, struct err *e)
 {
 	struct key *k = pub == NULL ? NULL : calloc(1, sizeof(*k));
-	char *copy = kid.n > 0 && k != NULL ? malloc(kid.n) : NULL;
 
 	if (pub == NULL)
 		return NULL;
-	if (k == NULL || (kid.n > 0 && copy == NULL)) {
+	if (k != NULL && kid.n > 0)
+		k->kid = kid_copy(kid);
+	if (k == NULL || (kid.n > 0 && k->kid.p == NULL)) {
 		err_set(e, ERR_OS, "no memory for a key");
 		pubkey_free(pub);
 		free(k);
@@ -137,10 +153,6 @@ key_of_pub(struct str name, struct pubkey *pub, struct str kid, struct err *e)
 	}
 	k->name = name;
 	k->pub = pub;
-	if (copy != NULL) {
-		memcpy(copy, kid.p, kid.n);
-		k->kid = (struct str){ copy, kid.n };
-	}
 	return k;
 }
 

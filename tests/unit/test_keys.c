@@ -1253,6 +1253,66 @@ test_hooks_apart(void)
 	provider_free(a);
 }
 
+/* Which key of a set a token means, and what a key that it does not name is worth. */
+static void
+test_key_sets(void)
+{
+	struct str set = text("{'keys':[%.*s,%.*s,%.*s,{'kty':'oct','kid':'k5','k':"
+	    "'AAAA'},%.*s,%.*s]}",
+	    STR_ARG(jwk(p256, ",'kid':'a\\/b'")),
+	    STR_ARG(jwk(p256_other, ",'kid':'k\\u00322','alg':'ES256'")),
+	    STR_ARG(jwk(p256, ",'kid':'k3','alg':'ES384'")),
+	    STR_ARG(jwk(rsa, ",'kid':'k4'")),
+	    STR_ARG(jwk(p256_other, ",'kid':'k6','use':'enc'")));
+	struct { const char *says, *header; EVP_PKEY *k; enum verdict_code want; }
+	    t[] = {
+		{ "by its name", "{'alg':'ES256','kid':'a/b'}", p256,
+		    VERDICT_GENUINE },
+		{ "written otherwise", "{'alg':'ES256','kid':'a\\u002fb'}", p256,
+		    VERDICT_GENUINE },
+		{ "another's name", "{'alg':'ES256','kid':'k22'}", p256,
+		    VERDICT_FORGED },
+		{ "its own", "{'alg':'ES256','kid':'k22'}", p256_other,
+		    VERDICT_GENUINE },
+		{ "no name", "{'alg':'ES256'}", p256_other, VERDICT_GENUINE },
+		{ "an empty name", "{'alg':'ES256','kid':''}", p256_other,
+		    VERDICT_GENUINE },
+		{ "a name that is none", "{'alg':'ES256','kid':'k7'}", p256,
+		    VERDICT_FORGED },
+		{ "one for another algorithm", "{'alg':'ES256','kid':'k3'}", p256,
+		    VERDICT_FORGED },
+		{ "one of another kind", "{'alg':'ES256','kid':'k4'}", p256,
+		    VERDICT_FORGED },
+		{ "a secret", "{'alg':'ES256','kid':'k5'}", p256, VERDICT_FORGED },
+		{ "one to encrypt with", "{'alg':'ES256','kid':'k6'}", p256_other,
+		    VERDICT_FORGED },
+	};
+	struct provider *p = provider_of(FETCHES("es256", ""));
+	struct route *r = route_fetching(p, &hook_a);
+	struct keyring *ring = keyring_new();
+	struct str other = token(text("{'alg':'ES256','kid':'new'}"), STR("{}"), p256,
+	    "SHA256", -1);
+	struct verdict v = judged(r, es256("{'alg':'ES256'}", "{}"), B, ring, T);
+
+	bring(ring, r, &v, set);
+	for (size_t i = 0; i < COUNT(t); i++) {
+		v = judged(r, token(text("%s", t[i].header), STR("{}"), t[i].k,
+		    "SHA256", -1), B, ring, T);
+		CHECKF(v.code == t[i].want, "a key of a set, %s: %s, %s", t[i].says,
+		    verdict_name(v.code), v.reason);
+	}
+	v = judged(r, other, B, ring, T + 30000);
+	CHECK(v.code == VERDICT_WANTS_KEY && v.want.again,
+	    "a name that is not there is asked for again after a while");
+	bring(ring, r, &v, set);
+	v = judged(r, other, B, ring, T + 3600000);
+	CHECK(v.code == VERDICT_WANTS_KEY && !v.want.again,
+	    "and the set when its time is over");
+	keyring_free(ring);
+	route_free(r);
+	provider_free(p);
+}
+
 /* --- what is signed ------------------------------------------------------------------- */
 
 /* HMAC of what the file's template makes; the header is its hex. */
@@ -1344,6 +1404,7 @@ main(void)
 	test_no_password();
 	test_no_secret_yet();
 	test_hooks_apart();
+	test_key_sets();
 	test_signed_values();
 	EVP_PKEY_free(ed);
 	EVP_PKEY_free(p256);
