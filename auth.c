@@ -968,8 +968,7 @@ also_holds(const struct signature *s, const struct scope *scope)
 					return false;
 				break;
 			}
-			if (a->optional && place_source(&a->place, scope->q,
-			    &value) == JSON_NONE)
+			if (a->optional && !place_there(&a->place, scope->q))
 				break;
 			return false;
 		case PLACE_DOUBLED:
@@ -1025,7 +1024,7 @@ claim_time(struct str claims, const char *name, int64_t *ms)
 		*ms = (int64_t)seconds * 1000;
 		return 1;
 	case JSON_NONE:
-		return 0;
+		return json_has(claims, str_of(name)) ? -1 : 0;
 	default:
 		return -1;
 	}

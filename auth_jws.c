@@ -42,6 +42,9 @@ crit_is_known(struct jws *j, struct arena *a)
 	enum json_kind kind = json_find(j->header, STR("b64"), &b64);
 	bool named = false;
 
+	if ((crit == JSON_NONE && json_has(j->header, STR("crit"))) ||
+	    (kind == JSON_NONE && json_has(j->header, STR("b64"))))
+		return false;
 	if (crit != JSON_NONE) {
 		if (crit != JSON_ARRAY || json_find(raw, STR("[1]"), &raw) != JSON_NONE)
 			return false;
@@ -59,7 +62,7 @@ bool
 jws_read(struct str token, struct arena *a, struct jws *j, const char **why)
 {
 	static const struct json_limits limits = { 8, 512 };
-	struct str rest = token, raw;
+	struct str rest = token;
 
 	*j = (struct jws){ .kid = STR_NONE };
 	*why = "it is no token of three parts";
@@ -84,8 +87,7 @@ jws_read(struct str token, struct arena *a, struct jws *j, const char **why)
 		return false;
 	*why = "the token's key has no name that is one";
 	j->kid = text_of(j->header, "kid", a);
-	if (j->kid.p == NULL &&
-	    json_find(j->header, STR("kid"), &raw) != JSON_NONE)
+	if (j->kid.p == NULL && json_has(j->header, STR("kid")))
 		return false;
 	*why = "the token's payload is no base64url";
 	if (!j->unencoded && (j->payload = decoded(j->payload64, a)).p == NULL)

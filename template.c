@@ -383,6 +383,14 @@ place_source(const struct place *place, struct request *q, struct str *raw)
 	return kind;
 }
 
+bool
+place_there(const struct place *place, struct request *q)
+{
+	struct str json = json_of(place, q);
+
+	return json.p != NULL && place->nsteps == 0 && json_has(json, place->name);
+}
+
 /* --- compiling ---------------------------------------------------------------- */
 
 struct nearest {

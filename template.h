@@ -58,6 +58,8 @@ enum place_found place_get(const struct place *, struct request *q,
 /* The source text of a JSON value of any kind; JSON_NONE when there is none. */
 enum json_kind	 place_source(const struct place *, struct request *q,
 		    struct str *raw);
+/* Of JSON: is anything there, of whatever kind, be it ambiguous? */
+bool		 place_there(const struct place *, struct request *q);
 bool		 place_eq(const struct place *, const struct place *);
 /* "header:", "claim:": how a file writes its kind. */
 struct str	 place_prefix(const struct place *);

@@ -553,10 +553,11 @@ name_is(struct str raw, struct str name)
 
 /* The value of the one member of that name; NULL when none or several. */
 static const char *
-find_member(const char *p, const char *end, struct str name)
+find_member(const char *p, const char *end, struct str name, bool *several)
 {
 	const char *found = NULL, *quote;
 
+	*several = false;
 	if (p == end || *p != '{')
 		return NULL;
 	p = skip_space(p + 1, end);
@@ -570,7 +571,7 @@ find_member(const char *p, const char *end, struct str name)
 			return NULL;
 		p = skip_space(p + 1, end);
 		if (name_is(raw, name)) {
-			if (found != NULL)
+			if ((*several = found != NULL))
 				return NULL;
 			found = p;
 		}
@@ -676,28 +677,48 @@ raw_value(const char *p, const char *end, struct str *raw)
 	return kind;
 }
 
-enum json_kind
-json_find(struct str text, struct str path, struct str *raw)
+/* Where the path leads; NULL: nowhere, or *several: to more than one place. */
+static const char *
+follow(struct str text, struct str path, bool *several)
 {
 	const char *p, *end;
 	bool first = true, index;
 	struct str name;
 	uint64_t i;
 
-	*raw = STR_NONE;
+	*several = false;
 	if (text.n == 0 || path.n == 0)
-		return JSON_NONE;
+		return NULL;
 	end = text.p + text.n;
 	p = skip_space(text.p, end);
 	while (path.n > 0) {
 		if (!path_step(&path, first, &name, &index, &i))
-			return JSON_NONE;
-		p = index ? find_element(p, end, i) : find_member(p, end, name);
+			return NULL;
+		p = index ? find_element(p, end, i) :
+		    find_member(p, end, name, several);
 		if (p == NULL || p == end)
-			return JSON_NONE;
+			return NULL;
 		first = false;
 	}
-	return raw_value(p, end, raw);
+	return p;
+}
+
+enum json_kind
+json_find(struct str text, struct str path, struct str *raw)
+{
+	bool several;
+	const char *p = follow(text, path, &several);
+
+	*raw = STR_NONE;
+	return p == NULL ? JSON_NONE : raw_value(p, text.p + text.n, raw);
+}
+
+bool
+json_has(struct str text, struct str path)
+{
+	bool several;
+
+	return follow(text, path, &several) != NULL || several;
 }
 
 enum json_kind

@@ -51,6 +51,9 @@ enum json_state	json_scan(struct str text, struct json_limits, size_t *at);
  */
 enum json_kind	json_find(struct str text, struct str path, struct str *raw);
 
+/* Is anything there, be it one or, by a name that occurs twice, ambiguous? */
+bool		json_has(struct str text, struct str path);
+
 /*
  * The elements of an array, one after the other: array is its raw text, *at begins
  * as 0.  Gives the kind and raw text of the next; JSON_NONE at the end.

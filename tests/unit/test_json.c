@@ -457,6 +457,9 @@ find_table(void)
 		text.p = test_flush(DOC, text.n);
 		k = json_find(text, str_of(finds[i].path), &raw);
 		CHECKF(k == finds[i].kind, "kind of %s", finds[i].says);
+		CHECKF(json_has(text, str_of(finds[i].path)) ==
+		    (k != JSON_NONE || strstr(finds[i].path, "twice") != NULL),
+		    "what is ambiguous is there: %s", finds[i].says);
 		if (finds[i].raw == NULL)
 			CHECKF(raw.p == NULL, "absent: %s", finds[i].says);
 		else
@@ -486,6 +489,7 @@ find_table(void)
 		text = bad[i].text;
 		text.p = test_flush(text.p, text.n);
 		(void)json_find(text, STR("a.b[0]"), &raw);
+		(void)json_has(text, STR("a.b[0]"));
 		(void)json_find(text, STR("[0]"), &raw);
 		CHECK(raw.p == NULL || (raw.p >= text.p &&
 		    raw.p + raw.n <= text.p + text.n), "inside its bytes");

@@ -335,6 +335,15 @@ test_token_headers(void)
 		{ "in other letters", "{'alg':'es256'}", VERDICT_FORGED },
 		{ "another", "{'alg':'ES384'}", VERDICT_FORGED },
 		{ "twice", "{'alg':'ES256','alg':'ES256'}", VERDICT_FORGED },
+		{ "a critical extension twice", "{'alg':'ES256','crit':['exp'],"
+		    "'crit':['exp'],'exp':1}", VERDICT_FORGED },
+		{ "\"b64\" twice", "{'alg':'ES256','b64':false,'b64':false}",
+		    VERDICT_FORGED },
+		{ "a key's name twice", "{'alg':'ES256','kid':'a','kid':'b'}",
+		    VERDICT_FORGED },
+		{ "a key's name twice, written otherwise", "{'alg':'ES256','kid':'a',"
+		    "'k\\u0069d':'b'}", VERDICT_FORGED },
+		{ "a key's name once", "{'alg':'ES256','kid':'a'}", VERDICT_GENUINE },
 		{ "no text", "{'alg':['ES256']}", VERDICT_FORGED },
 		{ "a critical extension", "{'alg':'ES256','crit':['exp'],'exp':1}",
 		    VERDICT_FORGED },
@@ -522,6 +531,10 @@ test_token_claims(void)
 		{ "all that is required", strict, "{'exp':1700000100,'iat':"
 		    "1700000000,'nbf':1700000000,'jti':'x'}", VERDICT_GENUINE },
 		{ "no end", strict, "{'iat':1700000000,'nbf':1700000000,'jti':'x'}",
+		    VERDICT_FORGED },
+		{ "two ends where none is required", plain, "{'exp':1600000000,'exp':"
+		    "1600000000}", VERDICT_FORGED },
+		{ "from whom, twice", audience, "{'aud':'one','iss':'you','iss':'you'}",
 		    VERDICT_FORGED },
 		{ "two ends", strict, "{'exp':1700000100,'exp':1700000100,'iat':"
 		    "1700000000,'nbf':1700000000,'jti':'x'}", VERDICT_FORGED },
