@@ -150,6 +150,7 @@ struct signature {
 
 	/* Derived from "signs" and "also". */
 	unsigned	 covers;
+	unsigned	 whole;		/* of it: not by pairs, which may pass some over */
 	bool		 time_signed;	/* so a window means something */
 	bool		 bearer;	/* a token that says nothing of the request */
 };

@@ -576,16 +576,39 @@ is_pairs(const struct piece *p, const void *index)
 }
 
 static unsigned
-covered_by(const struct template *t, const struct signature *s)
+covered_whole(const struct template *t)
 {
 	unsigned covers = 0, *sum = &covers;
 
 	template_keeps(t, add_covered, &sum);
+	return covers;
+}
+
+static unsigned
+covered_by_pairs(const struct template *t, const struct signature *s)
+{
+	unsigned covers = 0;
+
 	for (unsigned i = 0; i < s->npairs; i++)
 		if (template_keeps(t, is_pairs, &i))
 			covers |= s->pairs[i].from == PAIRS_QUERY ? COVERS_QUERY :
 			    s->pairs[i].from == PAIRS_FIELDS ? COVERS_FIELDS : 0;
 	return covers;
+}
+
+/* A field that is among the pairs of such a source, and not passed over. */
+static bool
+is_paired(const struct signature *s, unsigned from, struct str name)
+{
+	for (size_t i = 0; i < s->npairs; i++) {
+		bool passed = s->pairs[i].from != from;
+
+		for (size_t j = 0; j < s->pairs[i].nexcept; j++)
+			passed |= str_eq(s->pairs[i].except[j], name);
+		if (!passed)
+			return true;
+	}
+	return false;
 }
 
 /* Is it a header that a list of signed ones must name? */
@@ -621,9 +644,13 @@ place_is_signed(const struct signature *s, const struct place *place)
 	case PLACE_ITEM:
 		return false;
 	case PLACE_QUERY:
-		return (s->covers & COVERS_QUERY) != 0;
+		return (s->covers & COVERS_QUERY) != 0 &&
+		    ((s->whole & COVERS_QUERY) != 0 ||
+		    is_paired(s, PAIRS_QUERY, place->name));
 	case PLACE_FIELD:
-		return (s->covers & COVERS_FIELDS) != 0;
+		return (s->covers & COVERS_FIELDS) != 0 &&
+		    ((s->whole & COVERS_FIELDS) != 0 ||
+		    is_paired(s, PAIRS_FIELDS, place->name));
 	case PLACE_BODY:
 		return (s->covers & COVERS_BODY) != 0;
 	case PLACE_TOKEN:
@@ -649,27 +676,53 @@ signature_covers(const struct signature *s, const struct template *t)
 	return !template_any(t, is_unsigned_place, s);
 }
 
+/* The token is all of the body, but for constant text: what it says is what is signed. */
+static bool
+is_whole_body(const struct signature *s)
+{
+	const struct form *f = &s->form;
+
+	for (size_t i = 0; i < s->nplaces; i++)
+		if (s->places[i].kind != PLACE_BODY || s->places[i].nsteps > 0 ||
+		    !str_eq(s->places[i].name, STR(".")))
+			return false;
+	return f->list == 0 && f->ncaptures == 0;
+}
+
+/* What also has to hold covers what each of its texts covers: any of them will do. */
+static void
+derive_also(struct signature *s, const struct also *a)
+{
+	unsigned covers = ~0u, whole = ~0u;
+
+	if (!place_is_signed(s, &a->place) || a->optional)
+		return;
+	for (size_t i = 0; i < a->nequals; i++) {
+		unsigned one = covered_whole(&a->equals[i]);
+
+		whole &= one;
+		covers &= one | covered_by_pairs(&a->equals[i], s);
+	}
+	s->covers |= covers;
+	s->whole |= whole;
+}
+
 /* Once all of it is read. */
 static void
 derive(struct signature *s)
 {
 	bool token = s->algorithm->jose != NULL && !s->token.detached;
 
-	s->covers = covered_by(&s->signs, s);
-	/* The token is all of the body: what it says is what is signed. */
-	if (token && s->places[0].kind == PLACE_BODY &&
-	    str_eq(s->places[0].name, STR(".")))
-		s->covers |= COVERS_BODY | COVERS_FIELDS;
+	s->whole = covered_whole(&s->signs);
+	if (token && is_whole_body(s))
+		s->whole |= COVERS_BODY | COVERS_FIELDS;
 	/* Only for requests without a body: none can be put in. */
 	for (size_t i = 0; i < s->nwhen; i++)
 		if (s->when[i].of == OF_BODY && s->when[i].test == TEST_ABSENT)
-			s->covers |= COVERS_BODY | COVERS_FIELDS;
-	for (size_t i = 0; i < s->nalso; i++) {
-		if (!place_is_signed(s, &s->also[i].place) || s->also[i].optional)
-			continue;
-		for (size_t j = 0; j < s->also[i].nequals; j++)
-			s->covers |= covered_by(&s->also[i].equals[j], s);
-	}
+			s->whole |= COVERS_BODY | COVERS_FIELDS;
+	s->covers = s->whole | covered_by_pairs(&s->signs, s);
+	for (size_t i = 0; i < s->nalso; i++)
+		derive_also(s, &s->also[i]);
 	s->bearer = token && (s->covers & (COVERS_BODY | COVERS_FIELDS)) == 0;
 }
 

@@ -208,6 +208,16 @@ test_refused_files(void)
 		    "the header \"X-Accel-Redirect\" is not the file's to set" },
 		{ "{'accepted':{'headers':{'A':'b\\r\\nC: d'}}}", "p.json:1:25: a "
 		    "header's name and value must be printable ASCII" },
+		/* What pairs pass over is not signed with them. */
+		{ "{'signature':{'query':'s','algorithm':'hmac-sha256','pairs':{'from':"
+		    "'query','except':['s','t'],'each':'{name}{value}'},'signs':"
+		    "'{pairs}'},'time':{'query':'t','window':300}}", "p.json:1:2: the "
+		    "time has a \"window\" but is not signed: whoever repeats the "
+		    "request can change it" },
+		{ "{'signature':{'field':'s','algorithm':'hmac-sha256','pairs':{"
+		    "'except':['s','id'],'each':'{name}{value}'},'signs':'{pairs}'},"
+		    "'event':{'id':'field:id','proven':true}}", "p.json:1:150: "
+		    "\"proven\" is not so: by what is signed the id is not proven" },
 		{ "{'accepted':{'body':'{query:a}'}}", "p.json:1:2: the answer to an "
 		    "event does not repeat what came" },
 		{ "{'accepted':{'headers':{'X-A':'{header:X-A}'}}}", "p.json:1:2: the "
@@ -1604,6 +1614,20 @@ test_covers(void)
 		    "'algorithm':'jws-hs256','when':{'body':true}}}", false },
 		{ "a token that is the body", "{'signature':{'body':'.',"
 		    "'algorithm':'jws-hs256'}}", true },
+		{ "a token with text around it that is", "{'signature':{'body':'.',"
+		    "'form':'jwt={sig}','algorithm':'jws-hs256'}}", true },
+		{ "a token inside of the body", "{'signature':{'body':'.->t',"
+		    "'algorithm':'jws-hs256'}}", false },
+		{ "a token beside something else", "{'signature':{'body':'.','form':"
+		    "'{other}&jwt={sig}','algorithm':'jws-hs256'}}", false },
+		{ "a token in a list", "{'signature':{'body':'.','form':'{sig}',"
+		    "'list':',','algorithm':'jws-hs256'}}", false },
+		{ "a hash of the body or nothing", "{'signature':{'header':'X-T',"
+		    "'algorithm':'jws-hs256','also':[{'place':'claim:h','equals':"
+		    "['{sha256hex(body)}','none']}]}}", false },
+		{ "one of two hashes of the body", "{'signature':{'header':'X-T',"
+		    "'algorithm':'jws-hs256','also':[{'place':'claim:h','equals':"
+		    "['{sha256hex(body)}','{sha512hex(body)}']}]}}", true },
 	};
 
 	for (size_t i = 0; i < COUNT(t); i++) {
