@@ -77,7 +77,7 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 
 # --- tests -------------------------------------------------------------------
 UNIT	= base json conf frame request wire inbox providers repeats auth \
-	  handler webserver keys parked
+	  handler webserver keys parked aside
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json
 
@@ -94,6 +94,13 @@ $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
 $(BUILD)/tests/test_repeats: tests/unit/test_repeats.c tests/unit/test.h \
     $(call obj,courier/inbox courier/gather courier/bodies courier/retention \
 	$(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
+	    -lsqlite3 -ljson-c -lcrypto
+
+$(BUILD)/tests/test_aside: tests/unit/test_aside.c tests/unit/test.h \
+    $(call obj,courier/captured courier/quarantine courier/errands courier/bodies \
+    courier/inbox courier/gather $(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -lsqlite3 -ljson-c -lcrypto

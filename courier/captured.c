@@ -12,8 +12,6 @@
 #include "../base/when.h"
 #include "captured.h"
 
-#define FRESH	".fresh"		/* of a file that is being written */
-
 struct window {
 	char		 name[65];
 	int64_t		 until;		/* steady ms */
@@ -124,11 +122,11 @@ open_dir(const struct captured *c, bool make, struct err *e)
 static int
 write_file(int dir, const char *name, struct str secret)
 {
-	char fresh[65 + sizeof(FRESH)];
+	char fresh[1 + 65];		/* no secret's name: it begins with a dot */
 	ssize_t n = -1;
 	int fd, rc = -1;
 
-	snprintf(fresh, sizeof(fresh), "%s" FRESH, name);
+	snprintf(fresh, sizeof(fresh), ".%s", name);
 	fd = openat(dir, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
 	    O_NOFOLLOW, 0600);
 	if (fd == -1)
@@ -238,7 +236,6 @@ captured_list(struct captured *c, struct captured_row *rows, size_t most)
 	while (dir != NULL && n < most && (d = readdir(dir)) != NULL) {
 		rows[n] = (struct captured_row){ .at = 0 };
 		if (!name_fits(str_of(d->d_name), rows[n].name) ||
-		    str_ends(str_of(d->d_name), STR(FRESH)) ||
 		    fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
 		    !S_ISREG(st.st_mode))
 			continue;
