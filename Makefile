@@ -102,8 +102,8 @@ $(BUILD)/tests/test_aside: tests/unit/test_aside.c tests/unit/test.h \
     $(call obj,courier/captured courier/quarantine courier/errands courier/bodies \
     courier/inbox courier/gather $(WALL) $(BASE))
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
-	    -lsqlite3 -ljson-c -lcrypto
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -Wl,--wrap=fsync -o $@ $< \
+	    $(filter %.o,$^) -lsqlite3 -ljson-c -lcrypto
 
 $(BUILD)/tests/test_conf: tests/unit/test_conf.c tests/unit/test.h \
     $(call obj,$(WALL) $(BASE))

@@ -106,13 +106,37 @@ captured_window(struct captured *c, struct str name, uint32_t seconds, struct er
 
 /* --- files --------------------------------------------------------------------- */
 
-/* The directory, made when it is not there; -1. */
+/* The directory that the directory's own name stands in. */
+static int
+sync_parent(const struct captured *c)
+{
+	char *parent = strdup(c->path), *slash;
+	int fd, rc = -1;
+
+	if (parent == NULL)
+		return -1;
+	if ((slash = strrchr(parent, '/')) != NULL)
+		slash[slash == parent] = '\0';
+	fd = open(slash == NULL ? "." : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd != -1) {
+		rc = fsync(fd);
+		close(fd);
+	}
+	free(parent);
+	return rc;
+}
+
+/*
+ * The directory, made when it is not there; -1.  Who has made it may have ended before
+ * its name was on the disk: so that is synced each time.
+ */
 static int
 open_dir(const struct captured *c, bool make, struct err *e)
 {
 	int fd;
 
-	if (make && mkdir(c->path, 0700) == -1 && errno != EEXIST)
+	if (make && ((mkdir(c->path, 0700) == -1 && errno != EEXIST) ||
+	    sync_parent(c) == -1))
 		return err_set(e, ERR_IO, "%s: %s", c->path, strerror(errno));
 	fd = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	return fd != -1 ? fd :

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -66,6 +67,40 @@ content(const char *name)
 	if (fd != -1)
 		close(fd);
 	return n == -1 ? STR_NONE : (struct str){ bytes, (size_t)n };
+}
+
+/* What was synced, by path; the linker puts this in fsync's place. */
+static char synced[16][256];
+static size_t nsynced;
+static const char *sync_fails;		/* of that file; NULL: none */
+
+int	__real_fsync(int fd);
+int	__wrap_fsync(int fd);
+
+int
+__wrap_fsync(int fd)
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, synced[nsynced % 16], sizeof(synced[0]) - 1);
+	synced[nsynced++ % 16][n < 0 ? 0 : n] = '\0';
+	if (sync_fails != NULL &&
+	    strcmp(synced[(nsynced - 1) % 16], path_of(sync_fails)) == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return __real_fsync(fd);
+}
+
+static bool
+was_synced(const char *name)
+{
+	for (size_t i = 0; i < 16 && i < nsynced; i++)
+		if (strcmp(synced[i], path_of(name)) == 0)
+			return true;
+	return false;
 }
 
 /* --- secrets ---------------------------------------------------------------------- */
@@ -136,6 +171,39 @@ test_windows(void)
 	    "it is forgotten");
 	CHECK(captured_forget(c, STR("one"), &e) == -1 && e.text[0] != '\0',
 	    "once");
+	captured_free(c);
+}
+
+/* A provider that hears yes throws its own copy away: power may fail then. */
+static void
+test_synced(void)
+{
+	static const char *const steps[] = { "sync/one.db.secrets/.one",
+	    "sync/one.db.secrets", "sync" };
+	struct captured *c;
+	struct err e;
+	char name[65];
+
+	mkdir(path_of("sync"), 0700);
+	c = captured_new(path_of("sync/one.db"), &e);
+	captured_window(c, STR("one"), 60, &e);
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		nsynced = 0;
+		sync_fails = steps[i];
+		CHECKF(offer(c, "one", "the secret", name) == REFUSED_SYNC,
+		    "no yes without %s", steps[i]);
+		CHECKF(was_synced(steps[i]), "it was tried: %s", steps[i]);
+	}
+	sync_fails = NULL;
+	nsynced = 0;
+	CHECK(offer(c, "one", "the secret", name) == 0,
+	    "the window is still open, and lets it in");
+	for (size_t i = 0; i < COUNT(steps); i++)
+		CHECKF(was_synced(steps[i]), "synced: %s", steps[i]);
+	captured_window(c, STR("two"), 60, &e);
+	nsynced = 0;
+	CHECK(offer(c, "two", "the secret", name) == 0 &&
+	    was_synced("sync/one.db.secrets"), "the next one, too");
 	captured_free(c);
 }
 
@@ -492,6 +560,7 @@ main(void)
 	if (mkdtemp(place) == NULL)
 		return 1;
 	test_windows();
+	test_synced();
 	test_many_windows();
 	test_names();
 	test_links();
