@@ -77,7 +77,7 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 
 # --- tests -------------------------------------------------------------------
 UNIT	= base json conf frame request wire inbox providers repeats auth \
-	  handler webserver keys parked aside
+	  handler webserver keys parked aside fetch
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json
 
@@ -104,6 +104,12 @@ $(BUILD)/tests/test_aside: tests/unit/test_aside.c tests/unit/test.h \
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -Wl,--wrap=fsync -o $@ $< \
 	    $(filter %.o,$^) -lsqlite3 -ljson-c -lcrypto
+
+$(BUILD)/tests/test_fetch: tests/unit/test_fetch.c tests/unit/test.h \
+    $(call obj,courier/keys $(WALL) $(BASE) $(PROVIDERS))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -Wl,--wrap=when_steady -o $@ $< \
+	    $(filter %.o,$^) -lcurl -ljson-c -lssl -lcrypto
 
 $(BUILD)/tests/test_conf: tests/unit/test_conf.c tests/unit/test.h \
     $(call obj,$(WALL) $(BASE))
