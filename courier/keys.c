@@ -79,7 +79,8 @@ struct keys {
 	struct kept	*all[KEYS_MOST];
 	size_t		 n;
 	struct fetch	*fetches[KEYS_AT_ONCE];
-	struct key_ask	*later;		/* more than can be fetched at once */
+	struct key_ask	*later, **later_end;	/* more than are fetched at once */
+	size_t		 nlater;
 	struct grant	 grants[16];
 	struct rate	 rates[64];
 
@@ -507,9 +508,9 @@ fail:
 	return NULL;
 }
 
-/* May one more key that a request has named be fetched for that hook? */
-static bool
-within_rate(struct keys *k, const char *hook, int64_t now)
+/* How many keys that requests have named are fetched for that hook in this minute. */
+static struct rate *
+rate_of(struct keys *k, const char *hook, int64_t now)
 {
 	struct rate *r = &k->rates[0];
 
@@ -528,7 +529,7 @@ within_rate(struct keys *k, const char *hook, int64_t now)
 		r->minute = now / 60000;
 		r->n = 0;
 	}
-	return r->n++ < NAMED_RATE;
+	return r;
 }
 
 /* --- asking ------------------------------------------------------------------------- */
@@ -588,6 +589,7 @@ take_ask(struct keys *k, struct key_ask *a)
 	struct fetch *f = fetch_plan(k, a, &why), **place;
 	char id[ID_MAX];
 	struct kept *e;
+	bool is_new;
 
 	if (f == NULL) {
 		refuse(k, a, REFUSED_NO_KEY, why);
@@ -595,20 +597,27 @@ take_ask(struct keys *k, struct key_ask *a)
 	}
 	snprintf(id, sizeof(id), "%.*s\n%.*s", STR_ARG(f->url),
 	    STR_ARG(key_source_named(&f->source) ? f->key : STR("")));
-	if ((e = kept_find(k, id)) == NULL) {
+	e = kept_find(k, id);
+	is_new = e != NULL && key_source_named(&f->source) && e->bytes.n == 0;
+	if (e == NULL) {
 		refuse(k, a, REFUSED_BUSY, "too many keys");
 	} else if (e->fetching) {
 		a->next = e->waiting;
 		e->waiting = a;
 	} else if (answer_now(k, a, e, now)) {
 		;
-	} else if (key_source_named(&f->source) && e->bytes.n == 0 &&
-	    !within_rate(k, a->hook, now)) {
+	} else if (is_new && rate_of(k, a->hook, now)->n >= NAMED_RATE) {
 		refuse(k, a, REFUSED_BUSY, "too many keys are asked for");
-	} else if ((place = free_place(k)) == NULL) {
-		a->next = k->later;
-		k->later = a;
+	} else if ((place = free_place(k)) == NULL && k->nlater < KEYS_ASKS_MOST) {
+		a->next = NULL;
+		*k->later_end = a;
+		k->later_end = &a->next;
+		k->nlater++;
+	} else if (place == NULL) {
+		refuse(k, a, REFUSED_BUSY, "too many keys are fetched");
 	} else {
+		/* Who only waits is not counted. */
+		rate_of(k, a->hook, now)->n += is_new;
 		a->next = NULL;
 		e->waiting = a;
 		fetch_begin(k, place, f, e);
@@ -722,15 +731,20 @@ fetch_done(struct keys *k, CURL *easy, CURLcode rc)
 static bool
 take_orders(struct keys *k)
 {
-	struct key_ask *a, *asks = k->later;
+	struct key_ask *a, *asks;
 	struct conf *conf;
 	struct bundle *bundle;
 	bool stop;
 
-	k->later = NULL;
 	pthread_mutex_lock(&k->lock);
-	*k->asks_end = asks;
 	asks = k->asks;
+	if (free_place(k) != NULL) {	/* who has waited goes first */
+		*k->later_end = asks;
+		asks = k->later;
+		k->later = NULL;
+		k->later_end = &k->later;
+		k->nlater = 0;
+	}
 	k->asks = NULL;
 	k->asks_end = &k->asks;
 	k->nasks = 0;
@@ -768,7 +782,8 @@ work(void *arg)
 		while ((m = curl_multi_info_read(k->multi, &left)) != NULL)
 			if (m->msg == CURLMSG_DONE)
 				fetch_done(k, m->easy_handle, m->data.result);
-		curl_multi_poll(k->multi, NULL, 0, POLL_MS, NULL);
+		curl_multi_poll(k->multi, NULL, 0, k->later != NULL &&
+		    free_place(k) != NULL ? 0 : POLL_MS, NULL);
 	}
 	return NULL;
 }
@@ -825,6 +840,7 @@ keys_start(struct conf *conf, struct bundle *bundle, struct log *log, struct err
 	k->conf = conf;
 	k->bundle = bundle;
 	k->log = log;
+	k->later_end = &k->later;
 	k->asks_end = &k->asks;
 	k->outcomes_end = &k->outcomes;
 	pthread_mutex_init(&k->lock, NULL);

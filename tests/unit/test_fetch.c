@@ -266,8 +266,8 @@ bundle_of(void)
 	struct bundle *b = bundle_new();
 	struct err e;
 
-	bundle_read_secret(b, STR("plain:one's secret"), &e);
-	bundle_read_secret(b, STR("plain:other's secret"), &e);
+	bundle_read_secret(b, STR("plain:secret-one"), &e);
+	bundle_read_secret(b, STR("plain:secret-two"), &e);
 	return b;
 }
 
@@ -652,6 +652,69 @@ test_rate(void)
 	end();
 }
 
+/* Who waits for a free place is not counted again and again. */
+static void
+test_waiting(void)
+{
+	unsigned had = 0;
+	char name[16];
+
+	begin(NAMED);
+	SAY("/key/*", SET);
+	hold(true);
+	for (uint64_t i = 0; i < NAMED_RATE; i++) {
+		snprintf(name, sizeof(name), "n%d", (int)i);
+		give(i, "/a", name, false);
+	}
+	/* More than are fetched at once; each end of one lets another begin. */
+	while (asked() < KEYS_AT_ONCE)
+		poll(NULL, 0, 1);
+	for (int i = 0; i < 50; i++) {
+		give(100, "/b", "", false);
+		hear();			/* there is no such hook: a turn of the loop */
+	}
+	hold(false);
+	for (int i = 0; i < NAMED_RATE; i++) {
+		hear();
+		had += is(SET);
+	}
+	CHECKF(had == NAMED_RATE, "as many as may be are had, however long they wait: "
+	    "%u", had);
+	end();
+}
+
+/* Told to stop while somebody waits for a provider that does not answer. */
+static void
+test_stop(void)
+{
+	begin(ALL);
+	SAY("/all", NULL);
+	give(1, "/a", "", false);
+	while (asked() == 0)
+		poll(NULL, 0, 1);
+	end();
+	CHECK(true, "it stops");
+}
+
+/* The configuration is read anew: what is asked then is asked by the new one. */
+static void
+test_reload(void)
+{
+	begin(ALL);
+	SAY("/all", SET);
+	SAY("/new", SET_2);
+	ask("/a", "");
+	keys_reload(keys, conf_of("'/a':{'provider':" KEYS("jws-rs256",
+	    "'url':'@/new'") "}", true), bundle_of());
+	ask("/a", "");
+	CHECK(is(SET_2), "another URL is another key");
+	keys_reload(keys, conf_of("'/b':{'provider':" KEYS("jws-rs256",
+	    "'url':'@/new'") "}", true), bundle_of());
+	ask("/a", "");
+	CHECK(got.refusal == REFUSED_NO_KEY, "a hook that is gone has none");
+	end();
+}
+
 int
 main(void)
 {
@@ -667,6 +730,9 @@ main(void)
 	test_again();
 	test_together();
 	test_rate();
+	test_waiting();
+	test_stop();
+	test_reload();
 	SSL_CTX_free(provider.ctx);
 	snprintf(command, sizeof(command), "rm -rf %s", place);
 	if (system(command) != 0)
