@@ -15,7 +15,8 @@
 #include "../provider_texts.h"
 #include "keys.h"
 
-#define ID_MAX		(KEY_URL_LEN + KEY_NAME_LEN + 2)
+#define HOOK_MAX	1000		/* bytes of a hook's path: conf.c */
+#define ID_MAX		(KEY_URL_LEN + KEY_NAME_LEN + HOOK_MAX + 3)
 #define MAX_AGE_LEAST	60		/* seconds, whatever Cache-Control says */
 #define MAX_AGE_MOST	(24 * 3600)
 #define MAX_AGE_SET	3600		/* of a set of keys that does not say */
@@ -26,7 +27,10 @@
 #define TOKEN_SPARE	(60 * KEY_SECOND)	/* before its end a token is not used */
 #define POLL_MS		1000
 
-/* One key, or set of keys, by its URL and name. */
+/*
+ * One key, or set of keys, by its URL and name; and by the hook where that has to say
+ * who it is, since another client may hear something else.
+ */
 struct kept {
 	char		 id[ID_MAX];
 	struct buf	 bytes;		/* .n == 0: not had yet */
@@ -582,6 +586,17 @@ answer_now(struct keys *k, struct key_ask *a, struct kept *e, int64_t now)
 }
 
 static void
+id_of(const struct fetch *f, char id[ID_MAX])
+{
+	const struct key_source *s = &f->source;
+	bool is_client = s->post.n > 0 || s->token_url.n > 0;
+
+	snprintf(id, ID_MAX, "%.*s\n%.*s\n%.*s", STR_ARG(f->url),
+	    STR_ARG(key_source_named(s) ? f->key : STR("")),
+	    STR_ARG(is_client ? f->hook : STR("")));
+}
+
+static void
 take_ask(struct keys *k, struct key_ask *a)
 {
 	int64_t now = when_steady();
@@ -595,8 +610,7 @@ take_ask(struct keys *k, struct key_ask *a)
 		refuse(k, a, REFUSED_NO_KEY, why);
 		return;
 	}
-	snprintf(id, sizeof(id), "%.*s\n%.*s", STR_ARG(f->url),
-	    STR_ARG(key_source_named(&f->source) ? f->key : STR("")));
+	id_of(f, id);
 	e = kept_find(k, id);
 	is_new = e != NULL && key_source_named(&f->source) && e->bytes.n == 0;
 	if (e == NULL) {

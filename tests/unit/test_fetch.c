@@ -683,6 +683,40 @@ test_waiting(void)
 	end();
 }
 
+/* --- keys that are not public ------------------------------------------------------------------ */
+
+#define POSTS(path, id, secret) "'" path "':{'provider':" KEYS("jws-hs256", "'url':"	\
+		"'@/keys','name':'token:kid','member':'key','post':{'id':"		\
+		"'{client_id}','secret':'{fetch_secret}','key':'{key}'}")		\
+		",'client_id':'" id "','fetch_secret':'plain:" secret "'}"
+
+/* Two hooks of one provider, as two clients of it: what one may have is not the other's. */
+static void
+test_clients(void)
+{
+	begin(POSTS("/a", "one", "secret-one") "," POSTS("/b", "other",
+	    "secret-two"));
+	SAY("/keys", "{\"key\":\"of one\"}");
+	ask("/a", "k");
+	CHECK(is("{\"key\":\"of one\"}") && asked() == 1 && heard("POST /keys HTTP") &&
+	    heard("Content-Type: application/json\r\n") &&
+	    heard("{\"id\":\"one\",\"secret\":\"secret-one\",\"key\":\"k\"}"),
+	    "a key is posted for");
+	SAY("/keys", "{\"key\":\"of the other\"}");
+	ask("/b", "k");
+	CHECK(is("{\"key\":\"of the other\"}") && asked() == 2 &&
+	    heard("\"secret\":\"secret-two\""), "the other client has its own");
+	ask("/a", "k");
+	CHECK(is("{\"key\":\"of one\"}") && asked() == 2, "and each keeps its own");
+	ask("/a", "k\",\"id\":\"x");
+	CHECK(got.refusal == REFUSED_NO_KEY && asked() == 2,
+	    "no name leaves its quotes");
+	SAY("/keys", "{}", .status = 401);
+	ask("/a", "k2");
+	CHECK(got.refusal == REFUSED_BUSY, "a client that is refused: later");
+	end();
+}
+
 /* Told to stop while somebody waits for a provider that does not answer. */
 static void
 test_stop(void)
@@ -731,6 +765,7 @@ main(void)
 	test_together();
 	test_rate();
 	test_waiting();
+	test_clients();
 	test_stop();
 	test_reload();
 	SSL_CTX_free(provider.ctx);
