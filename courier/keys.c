@@ -258,7 +258,7 @@ grants_drop(struct keys *k)
 
 /* RFC 6749, section 5.1. */
 static bool
-grant_take(struct grant *g, struct str json, int64_t now)
+grant_take(struct grant *g, struct str json, struct arena *a, int64_t now)
 {
 	static const struct json_limits limits = { 8, 256 };
 	struct str raw;
@@ -268,8 +268,10 @@ grant_take(struct grant *g, struct str json, int64_t now)
 		return false;
 	if (json_find(json, STR("expires_in"), &raw) == JSON_NUMBER)
 		str_to_u64(raw, &seconds);
-	if (json_find(json, STR("access_token"), &raw) != JSON_STRING ||
-	    raw.n >= sizeof(g->token) || !str_printable(raw))
+	if (json_find(json, STR("access_token"), &raw) != JSON_STRING)
+		return false;
+	raw = json_unescape(a, raw);
+	if (raw.n >= sizeof(g->token) || !str_printable(raw))
 		return false;
 	memcpy(g->token, raw.p, raw.n);
 	g->token[raw.n] = '\0';
@@ -696,7 +698,7 @@ go_on(struct keys *k, struct fetch *f, long status)
 		return false;
 	if (f->for_token)
 		return status == 200 && grant_take(g, buf_str(&f->body),
-		    when_steady()) && begin(f);
+		    f->arena, when_steady()) && begin(f);
 	if (status != 401 || f->renewed)
 		return false;
 	g->until = 0;

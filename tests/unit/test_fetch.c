@@ -717,6 +717,47 @@ test_clients(void)
 	end();
 }
 
+#define OAUTH	"'/a':{'provider':" KEYS("jws-rs256", "'url':'@/key/{key}','name':"	\
+		"'token:kid','token':{'url':'@/token','scope':'a b'}")			\
+		",'client_id':'one','fetch_secret':'plain:secret-one'}"
+
+static void
+test_oauth(void)
+{
+	begin(OAUTH);
+	SAY("/token", "{\"access_token\":\"t\\/1\",\"expires_in\":600}");
+	SAY("/key/*", SET);
+	ask("/a", "one");
+	CHECK(is(SET) && asked() == 2 && heard("GET /key/one HTTP") &&
+	    heard("Authorization: Bearer t/1\r\n"), "a token comes first");
+	ask("/a", "two");
+	CHECK(is(SET) && asked() == 3, "and holds for others");
+	later(541 * KEY_SECOND);
+	SAY("/token", "{\"access_token\":\"t2\",\"expires_in\":600}");
+	ask("/a", "three");
+	CHECK(is(SET) && asked() == 5 && heard("Authorization: Bearer t2\r\n"),
+	    "until a minute before its end");
+	SAY("/key/*", "", .status = 401);
+	ask("/a", "four");
+	CHECK(got.refusal == REFUSED_BUSY && asked() == 8,
+	    "one that is refused is renewed, once");
+	end();
+
+	begin(OAUTH);
+	SAY("/token", "{\"error\":\"invalid_client\"}", .status = 400);
+	SAY("/key/*", SET);
+	ask("/a", "one");
+	CHECK(got.refusal == REFUSED_BUSY && asked() == 1 &&
+	    heard("grant_type=client_credentials&scope=a%20b") &&
+	    heard("Authorization: Basic b25lOnNlY3JldC1vbmU=\r\n"),
+	    "no token, no key");
+	SAY("/token", "{\"access_token\":\"a\\r\\nX: y\"}");
+	later(2 * KEY_SECOND);
+	ask("/a", "one");
+	CHECK(got.refusal == REFUSED_BUSY && asked() == 2, "nor by one that is none");
+	end();
+}
+
 /* Told to stop while somebody waits for a provider that does not answer. */
 static void
 test_stop(void)
@@ -766,6 +807,7 @@ main(void)
 	test_rate();
 	test_waiting();
 	test_clients();
+	test_oauth();
 	test_stop();
 	test_reload();
 	SSL_CTX_free(provider.ctx);
