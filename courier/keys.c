@@ -662,6 +662,48 @@ fetch_failed(struct keys *k, struct kept *e, enum wire_refusal why,
 	answer_all(k, e, now);
 }
 
+static bool
+is_json_of_keys(struct str text)
+{
+	struct str raw, first;
+	size_t at = 0;
+
+	if (json_find(text, STR("keys"), &raw) == JSON_ARRAY)
+		return json_next(raw, &at, &first) == JSON_OBJECT;
+	return json_find(text, STR("kty"), &raw) == JSON_STRING;
+}
+
+/*
+ * Could it be what was asked for?  Whether it really is, the worker finds out; but a
+ * page that says 200 must not take the place of keys that hold.
+ */
+static bool
+holds_keys(const struct key_source *s, struct str text)
+{
+	static const struct json_limits limits = { 32, 10000 };
+	struct str raw;
+
+	while (text.n > 0 && strchr(" \t\r\n", text.p[text.n - 1]) != NULL)
+		text.n--;
+	if (s->member.n > 0 || str_starts(text, STR("{"))) {
+		if (json_scan(text, limits, NULL) != JSON_OK)
+			return false;
+		if (s->member.n == 0)
+			return is_json_of_keys(text);
+		switch (json_find(text, s->member, &raw)) {
+		case JSON_STRING:
+			return raw.n > 0;
+		case JSON_OBJECT:
+			return true;
+		default:
+			return false;
+		}
+	}
+	/* PEM, or one word: hex, base64, a secret. */
+	return (text.n > 0 && memmem(text.p, text.n, "-----BEGIN ", 11) != NULL) ||
+	    (str_printable(text) && str_find(text, ' ') == -1 && text.p[0] != '<');
+}
+
 static void
 fetch_came(struct keys *k, struct fetch *f)
 {
@@ -670,8 +712,8 @@ fetch_came(struct keys *k, struct fetch *f)
 	long age = f->max_age >= 0 ? f->max_age - f->age :
 	    key_source_named(&f->source) ? MAX_AGE_NAMED : MAX_AGE_SET;
 
-	if (f->body.n == 0) {
-		fetch_failed(k, e, REFUSED_BUSY, f->url.p, "nothing came");
+	if (!holds_keys(&f->source, buf_str(&f->body))) {
+		fetch_failed(k, e, REFUSED_BUSY, f->url.p, "what came is no key");
 		return;
 	}
 	buf_free(&e->bytes);

@@ -758,6 +758,55 @@ test_oauth(void)
 	end();
 }
 
+/* --- what comes instead of keys ------------------------------------------------------------------ */
+
+/* A page that says 200 is not worth the keys that were there. */
+static void
+test_no_keys(void)
+{
+	static const char pem[] = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END "
+	    "CERTIFICATE-----\n";
+	static const struct { const char *says, *body; bool is_key; } t[] = {
+		{ "a set", SET, true },
+		{ "an empty set", "{\"keys\":[]}", false },
+		{ "a key", "{\"kty\":\"OKP\"}", true },
+		{ "PEM", pem, true },
+		{ "PEM with text before it", "subject=x\n-----BEGIN CERTIFICATE-----\n"
+		    "AAAA\n-----END CERTIFICATE-----\n", true },
+		{ "base64", "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+		    "\n", true },
+		{ "hex", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+		    true },
+		{ "a page", "<!DOCTYPE html><title>Down for maintenance</title>", false },
+		{ "an error", "{\"error\":\"too many requests\"}", false },
+		{ "a page of one word", "<html></html>", false },
+		{ "half of JSON", "{\"keys\":[", false },
+		{ "a sentence", "Down for maintenance", false },
+		{ "nothing", "", false },
+		{ "white space", " \r\n", false },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		begin(ALL);
+		SAY("/all", SET_2);
+		ask("/a", "");
+		SAY("/all", t[i].body);
+		later(HOUR + 1);
+		ask("/a", "");
+		CHECKF(asked() == 2 && is(t[i].is_key ? t[i].body : SET_2),
+		    "what comes instead of keys: %s", t[i].says);
+		end();
+	}
+	begin(POSTS("/a", "one", "secret-one"));
+	SAY("/keys", "{\"key\":\"of one\"}");
+	ask("/a", "k");
+	SAY("/keys", "{\"error\":{}}");
+	later(25 * HOUR);
+	ask("/a", "k");
+	CHECK(got.refusal == REFUSED_BUSY, "an answer without its member is none");
+	end();
+}
+
 /* Told to stop while somebody waits for a provider that does not answer. */
 static void
 test_stop(void)
@@ -808,6 +857,7 @@ main(void)
 	test_waiting();
 	test_clients();
 	test_oauth();
+	test_no_keys();
 	test_stop();
 	test_reload();
 	SSL_CTX_free(provider.ctx);
