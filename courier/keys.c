@@ -40,6 +40,7 @@ struct kept {
 	unsigned	 failures;
 	enum wire_refusal refusal;	/* of the last failure */
 	bool		 fetching;
+	bool		 named;		/* not a set: it is there, or it is not */
 	struct key_ask	*waiting;
 };
 
@@ -615,6 +616,8 @@ take_ask(struct keys *k, struct key_ask *a)
 	id_of(f, id);
 	e = kept_find(k, id);
 	is_new = e != NULL && key_source_named(&f->source) && e->bytes.n == 0;
+	if (e != NULL)
+		e->named = key_source_named(&f->source);
 	if (e == NULL) {
 		refuse(k, a, REFUSED_BUSY, "too many keys");
 	} else if (e->fetching) {
@@ -657,6 +660,10 @@ fetch_failed(struct keys *k, struct kept *e, enum wire_refusal why,
 	}
 	e->refusal = why;
 	e->not_before = now + pause;
+	if (why == REFUSED_NO_KEY && e->named) {
+		buf_reset(&e->bytes);	/* it was withdrawn */
+		e->fresh_until = 0;
+	}
 	log_say(k->log, LOG_WARN_, "fetching a key from %s: %s%s", url, text,
 	    e->bytes.n > 0 ? "; the old one is used" : "");
 	answer_all(k, e, now);

@@ -11,6 +11,9 @@
  *                      |  4xx: there is none, for NONE_MS   |  outage: the old one
  *                      '--else: later, doubling to a minute '-- for STALE_MS
  *
+ * A key of a name that is answered 4xx is withdrawn, and is not an old one any more;
+ * where a whole set is, that is an outage.
+ *
  * How often strangers can make us ask is bounded: a key that is not among those of a
  * set is looked for anew at most every AGAIN_MS, and of keys that requests name by
  * themselves at most NAMED_RATE a minute are fetched for one hook's provider.

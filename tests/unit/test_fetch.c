@@ -807,6 +807,27 @@ test_no_keys(void)
 	end();
 }
 
+/* A key of its own name that is withdrawn is not used for another day. */
+static void
+test_withdrawn(void)
+{
+	begin(NAMED "," "'/all':{'provider':" KEYS("jws-rs256", "'url':'@/all'") "}");
+	SAY("/key/one", SET, .headers = "Cache-Control: max-age=60\r\n");
+	SAY("/all", SET, .headers = "Cache-Control: max-age=60\r\n");
+	ask("/a", "one");
+	ask("/all", "");
+	later(61 * KEY_SECOND);
+	SAY("/key/one", "", .status = 404);
+	SAY("/all", "", .status = 404);
+	ask("/a", "one");
+	CHECK(got.refusal == REFUSED_NO_KEY, "a key that is no longer there is none");
+	ask("/a", "one");
+	CHECK(got.refusal == REFUSED_NO_KEY, "nor when it is asked for again");
+	ask("/all", "");
+	CHECK(is(SET), "where all keys are gone that is an outage");
+	end();
+}
+
 /* Told to stop while somebody waits for a provider that does not answer. */
 static void
 test_stop(void)
@@ -858,6 +879,7 @@ main(void)
 	test_clients();
 	test_oauth();
 	test_no_keys();
+	test_withdrawn();
 	test_stop();
 	test_reload();
 	SSL_CTX_free(provider.ctx);
