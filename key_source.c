@@ -240,14 +240,28 @@ path_is_plain(struct str s)
 	    memmem(s.p, s.n, "//", 2) == NULL;
 }
 
-/* "a.*.b": a star is one label. */
+static bool
+label_fits(struct str pattern, struct str label)
+{
+	struct str last = pattern, first = str_cut(&last, '*');
+
+	if (last.p == NULL)
+		return label.n > 0 && str_eq(label, pattern);
+	return label.n > first.n + last.n && str_starts(label, first) &&
+	    str_ends(label, last);
+}
+
+/*
+ * "a.*.b": a star is one label, or in "a.us-*.b" the rest of one.  A whole label is
+ * seldom safe: where buckets have names, "sns.*.amazonaws.com" is also sns.s3's.
+ */
 static bool
 host_fits(struct str pattern, struct str host)
 {
 	while (pattern.p != NULL && host.p != NULL) {
 		struct str want = str_cut(&pattern, '.'), is = str_cut(&host, '.');
 
-		if (is.n == 0 || !(str_eq(want, STR("*")) || str_eq(want, is)))
+		if (!label_fits(want, is))
 			return false;
 	}
 	return pattern.p == NULL && host.p == NULL;

@@ -29,7 +29,7 @@ struct key_source {
 	 * and path say which.
 	 */
 	struct str	 url;
-	struct str	*hosts;		/* "keys.example.com", "sns.*.example.com" */
+	struct str	*hosts;		/* "keys.example.com", "keys.eu-*.example.com" */
 	size_t		 nhosts;
 	struct str	 path;		/* "/certs/" and a star: one name */
 	struct str	 member;	/* of the JSON that comes; .n == 0: all of it */

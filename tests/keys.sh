@@ -33,7 +33,8 @@ GOOGLE=www.googleapis.com SNS=sns.eu-west-1.amazonaws.com EBAY=api.ebay.com
 ADOBE=static.adobeioevents.com KICK=api.kick.com PAYPAL=api.paypal.com
 HOSTS="$GOOGLE $SNS $EBAY $ADOBE $KICK $PAYPAL keys.acme.example slow.acme.example"
 FOREIGN="evil.example sns.eu-west-1.amazonaws.com.evil.example evil-amazonaws.com
-    s3.eu-west-1.amazonaws.com sns.a.b.amazonaws.com api.paypal.com.evil.example
+    s3.eu-west-1.amazonaws.com sns.s3.amazonaws.com sns.s3-eu-west-1.amazonaws.com
+    sns.a.b.amazonaws.com api.paypal.com.evil.example
     evilpaypal.com moved.example"
 {
 	echo "127.0.0.1 localhost"
@@ -458,6 +459,8 @@ elsewhere=(
 	"https://sns.eu-west-1.amazonaws.com.evil.example/SimpleNotificationService-0123.pem"
 	"https://evil-amazonaws.com/SimpleNotificationService-0123.pem"
 	"https://s3.eu-west-1.amazonaws.com/SimpleNotificationService-0123.pem"
+	"https://sns.s3.amazonaws.com/SimpleNotificationService-0123.pem"
+	"https://sns.s3-eu-west-1.amazonaws.com/SimpleNotificationService-0123.pem"
 	"https://sns.a.b.amazonaws.com/SimpleNotificationService-0123.pem"
 	"https://$SNS@evil.example/SimpleNotificationService-0123.pem"
 	"https://$SNS:x@evil.example/SimpleNotificationService-0123.pem"
@@ -632,7 +635,7 @@ check "serve stops" serve_stop
 
 # The host rule is the file's: in another file the trap is where keys are.
 "$T/bin/hooklatch" providers amazon-sns >/dev/null
-sed -e 's/"sns\.\*\.amazonaws\.com"/"evil.example"/' providers/amazon-sns.json >"$T/own/amazon-sns.json"
+sed -e 's/"sns\.eu-\*\.amazonaws\.com"/"evil.example"/' providers/amazon-sns.json >"$T/own/amazon-sns.json"
 check "serve starts with another rule of hosts" serve_start
 : >"$T/trapped"
 sns "https://evil.example/SimpleNotificationService-0123.pem" >"$T/b/bite"

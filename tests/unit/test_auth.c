@@ -1741,11 +1741,38 @@ test_key_urls(void)
 		    false },
 	};
 
+	static const struct {
+		const char *rule, *host;
+		bool fits;
+	} hosts[] = {
+		{ "a.*.b", "a.x.b", true },
+		{ "a.*.b", "a..b", false },
+		{ "a.*.b", "a.b", false },
+		{ "a.*.b", "a.x.y.b", false },
+		{ "a.us-*.b", "a.us-1.b", true },
+		{ "a.us-*.b", "a.us-.b", false },
+		{ "a.us-*.b", "a.s3-us-1.b", false },
+		{ "a.us-*.b", "a.us-1.x.b", false },
+		{ "a.us-*.b", "a.us-1", false },
+		{ "a.*-1.b", "a.us-1.b", true },
+		{ "a.*-1.b", "a.-1.b", false },
+		{ "a.u*1.b", "a.u1.b", false },
+		{ "a.b", "a.b.", false },
+		{ "a.b", ".a.b", false },
+		{ "a.b", "A.b", false },
+		{ "a.b", "", false },
+	};
+
 	for (size_t i = 0; i < COUNT(t); i++) {
 		const char *url = key_url(named, t[i].name);
 
 		CHECKF((url != NULL) == t[i].fits, "a key's URL: %s", t[i].says);
 	}
+	for (size_t i = 0; i < COUNT(hosts); i++)
+		CHECKF((key_url(arena_printf(arena, "{'url':'{key}','hosts':['%s'],"
+		    "'path':'/*'}", hosts[i].rule).p, arena_printf(arena,
+		    "https://%s/k", hosts[i].host).p) != NULL) == hosts[i].fits,
+		    "a host: %s for %s", hosts[i].host, hosts[i].rule);
 	CHECK(key_url("{'url':'{key}','hosts':['keys.example.com'],'path':"
 	    "'/key?id=*'}", "https://keys.example.com/key?id=1") != NULL,
 	    "a query that the file itself begins");
