@@ -20,21 +20,31 @@ sent_target(struct arena *a, struct str url)
 	fragment = rest;
 	rest = str_cut(&fragment, '#');
 	if (rest.n == 0 || rest.p[0] != '/')
-		return arena_printf(a, "/%.*s", STR_ARG(rest));
+		return arena_join(a, (const struct str[]){ STR("/"), rest }, 2);
 	return rest;
+}
+
+/* "NAME=value"; NULL where a web server could not say it: its parameters end at a NUL. */
+static char *
+parameter(struct arena *a, struct str prefix, struct str name, struct str value)
+{
+	struct str whole = arena_join(a, (const struct str[]){ prefix, name, STR("="),
+	    value }, 4);
+
+	if (whole.p == NULL || memchr(whole.p, '\0', whole.n) != NULL)
+		return NULL;
+	return (char *)(uintptr_t)whole.p;	/* the arena's, and ours */
 }
 
 /* As a web server hands it over: "X-Foo" -> "HTTP_X_FOO=...". */
 static char *
-parameter(struct arena *a, struct str name, struct str value)
+of_header(struct arena *a, const struct header *h)
 {
-	struct str prefix = str_eq_nocase(name, STR("content-type")) ? STR("") :
+	struct str prefix = str_eq_nocase(h->name, STR("content-type")) ? STR("") :
 	    STR("HTTP_");
-	struct str whole = arena_printf(a, "%.*s%.*s=%.*s", STR_ARG(prefix),
-	    STR_ARG(name), STR_ARG(str_trim(value)));
-	char *s = (char *)(uintptr_t)whole.p;	/* the arena's, and ours */
+	char *s = parameter(a, prefix, h->name, str_trim(h->value));
 
-	for (size_t i = 0; s != NULL && i < prefix.n + name.n; i++)
+	for (size_t i = 0; s != NULL && i < prefix.n + h->name.n; i++)
 		s[i] = s[i] == '-' ? '_' : s[i] >= 'a' && s[i] <= 'z' ?
 		    (char)(s[i] - 'a' + 'A') : s[i];
 	return s;
@@ -49,11 +59,9 @@ sent_request(const struct sent *s, struct arena *a, struct request *q)
 	if (env == NULL)
 		return -1;
 	for (; n < s->nheaders; n++)
-		env[n] = parameter(a, s->headers[n].name, s->headers[n].value);
-	env[n++] = (char *)(uintptr_t)arena_printf(a, "REQUEST_METHOD=%.*s",
-	    STR_ARG(s->method)).p;
-	env[n++] = (char *)(uintptr_t)arena_printf(a, "REQUEST_URI=%.*s",
-	    STR_ARG(sent_target(a, s->url))).p;
+		env[n] = of_header(a, &s->headers[n]);
+	env[n++] = parameter(a, STR(""), STR("REQUEST_METHOD"), s->method);
+	env[n++] = parameter(a, STR(""), STR("REQUEST_URI"), sent_target(a, s->url));
 	for (size_t i = 0; i < n; i++)
 		if (env[i] == NULL)
 			return -1;

@@ -21,7 +21,7 @@ struct sent {
 /* The path and query of its URL, which the web server hands on; .n > 0. */
 struct str	sent_target(struct arena *, struct str url);
 
-/* -1: the arena is full, or the headers are too many. */
+/* -1: the arena is full, the headers are too many, or a NUL stands in one. */
 int		sent_request(const struct sent *, struct arena *, struct request *);
 
 #endif

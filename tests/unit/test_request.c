@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "request.h"
+#include "sent.h"
 #include "test.h"
 
 static struct arena *arena;
@@ -345,6 +346,38 @@ test_json(void)
 	CHECK(!request_json(&q), "deeper than may be");
 }
 
+/* What a file of a request holds, as a web server would hand it over. */
+static void
+test_sent(void)
+{
+	static char name[40000];
+	struct header headers[] = { { STR("X-Foo-bar"), STR(" v ") },
+	    { STR("Content-Type"), STR("text/plain") } };
+	struct sent s = { .method = STR("POST"), .url = STR("https://h/x?a=1#f"),
+	    .headers = headers, .nheaders = 2 };
+	struct request q;
+
+	arena_reset(arena);
+	CHECK(sent_request(&s, arena, &q) == 0 && str_eq(q.target, STR("/x?a=1")) &&
+	    str_eq(q.content_type, STR("text/plain")) && q.nheaders == 2 &&
+	    str_eq(request_header(&q, STR("x-foo-bar"), NULL), STR("v")),
+	    "a request that was sent");
+	/* With the name's length and not its end another's memory would be written. */
+	memset(name, 'a', sizeof(name));
+	name[3] = '\0';
+	headers[0].name = (struct str){ name, sizeof(name) };
+	CHECK(sent_request(&s, arena, &q) == -1, "a NUL in a header's name");
+	headers[0].name = STR("x-a");
+	headers[0].value = STR("b\0c");
+	CHECK(sent_request(&s, arena, &q) == -1, "or in its value");
+	headers[0].value = STR("b");
+	s.url = STR("/a\0b");
+	CHECK(sent_request(&s, arena, &q) == -1, "or in the URL");
+	s.url = STR("/a");
+	s.method = STR("PO\0ST");
+	CHECK(sent_request(&s, arena, &q) == -1, "or in the method");
+}
+
 int
 main(void)
 {
@@ -360,6 +393,7 @@ main(void)
 	test_form();
 	test_multipart();
 	test_json();
+	test_sent();
 	arena_free(arena);
 	TEST_END("request");
 }
