@@ -386,6 +386,9 @@ name_is_plain(const struct key_source *k, struct str key)
 	/* Right behind the host it must begin the path. */
 	if (str_find(before, '/') == -1 && !str_starts(key, STR("/")))
 		return false;
+	/* Behind a slash another would make an empty segment. */
+	if (str_ends(before, STR("/")) && str_starts(key, STR("/")))
+		return false;
 	return all_in(key, "/._~-") && path_is_plain(key);
 }
 

@@ -1782,6 +1782,9 @@ test_key_urls(void)
 	    key_url(inside, "/prod/../key.pem") == NULL &&
 	    key_url(inside, "/prod/key.pem?x=1") == NULL,
 	    "and stays behind the host");
+	CHECK(key_url("{'url':'https://keys.example.com/k/{key}','name':'header:K'}",
+	    "a") != NULL && key_url("{'url':'https://keys.example.com/k/{key}',"
+	    "'name':'header:K'}", "/a") == NULL, "no segment is empty");
 }
 
 int
