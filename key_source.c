@@ -392,6 +392,21 @@ name_is_plain(const struct key_source *k, struct str key)
 	return all_in(key, "/._~-") && path_is_plain(key);
 }
 
+/* Segments that lead elsewhere than they stand. */
+static bool
+has_dot_segment(struct str url)
+{
+	struct str query = str_skip(url, HTTPS.n), rest = str_cut(&query, '?');
+
+	while (rest.p != NULL) {
+		struct str part = str_cut(&rest, '/');
+
+		if (str_eq(part, STR(".")) || str_eq(part, STR("..")))
+			return true;
+	}
+	return false;
+}
+
 bool
 key_source_url(const struct key_source *k, const struct texts *params,
     struct str key, struct buf *url, const char **why)
@@ -403,14 +418,18 @@ key_source_url(const struct key_source *k, const struct texts *params,
 	}
 	if (url_is_key(k)) {
 		buf_put(url, key);
-		return named_url(k, params, key, why) && buf_ok(url);
+		return named_url(k, params, key, why) && buf_ok(url) &&
+		    !has_dot_segment(key);
 	}
 	*why = "the name of the key is none";
 	if (key_source_named(k) && (key.n == 0 || !name_is_plain(k, key)))
 		return false;
 	*why = "a parameter that the keys' URL names is not given";
-	return expand(k->url, params, key, url) &&
-	    str_starts(buf_str(url), HTTPS) && url->n <= KEY_URL_LEN;
+	if (!expand(k->url, params, key, url) ||
+	    !str_starts(buf_str(url), HTTPS) || url->n > KEY_URL_LEN)
+		return false;
+	*why = "the name of the key leads elsewhere";
+	return !has_dot_segment(buf_str(url));
 }
 
 bool

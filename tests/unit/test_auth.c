@@ -1785,6 +1785,11 @@ test_key_urls(void)
 	CHECK(key_url("{'url':'https://keys.example.com/k/{key}','name':'header:K'}",
 	    "a") != NULL && key_url("{'url':'https://keys.example.com/k/{key}',"
 	    "'name':'header:K'}", "/a") == NULL, "no segment is empty");
+	CHECK(key_url("{'url':'https://keys.example.com/k/{key}','name':'header:K'}",
+	    "a.b") != NULL && key_url("{'url':'https://keys.example.com/k/{key}',"
+	    "'name':'header:K'}", ".") == NULL && key_url("{'url':'{key}','hosts':["
+	    "'keys.example.com'],'path':'/k/*'}", "https://keys.example.com/k/.") ==
+	    NULL, "nor one that is a dot");
 }
 
 int
