@@ -79,7 +79,8 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 UNIT	= base json conf frame request wire inbox providers repeats auth \
 	  handler webserver keys parked aside fetch
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
-FUZZ	= frame request conf provider wire signature json
+FUZZ	= frame request conf provider wire signature json token source place \
+	  dump rewrite
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
     $(call obj,frame handler link $(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
@@ -149,7 +150,8 @@ $(BUILD)/tests/unframed: tests/tool/unframed.c \
 
 # Fuzz targets: script/fuzz makes them, with clang.
 $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c \
-    $(call obj,frame handler link $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
+    $(call obj,frame handler link sent cli/dump cli/rewrite $(JUDGE) $(WALL) \
+    $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $< \
 	    $(filter %.o,$^) -ljson-c -lcrypto
