@@ -208,6 +208,94 @@ test_refused_files(void)
 		    "the header \"X-Accel-Redirect\" is not the file's to set" },
 		{ "{'accepted':{'headers':{'A':'b\\r\\nC: d'}}}", "p.json:1:25: a "
 		    "header's name and value must be printable ASCII" },
+		/* Where keys come from. */
+#define KEYED(keys)	SIG(",'keys':" keys)
+		{ KEYED("1"), "p.json:1:58: \"keys\" must be an object" },
+		{ KEYED("{}"), "p.json:1:58: \"keys\" needs a \"url\" that begins "
+		    "with \"https://\" or {issuer}, or is {key}" },
+		{ KEYED("{'url':'http://a.example/'}"), "p.json:1:58: \"keys\" needs a "
+		    "\"url\" that begins with \"https://\" or {issuer}, or is {key}" },
+		{ KEYED("{'url':'{origin}/k'}"), "p.json:1:58: \"keys\" needs a "
+		    "\"url\" that begins with \"https://\" or {issuer}, or is {key}" },
+		{ KEYED("{'url':'https://a.example/{'}"), "p.json:1:66: a brace in "
+		    "\"keys\" that opens no name" },
+		{ KEYED("{'url':'https://a.example/{sub}'}"), "p.json:1:66: unknown name "
+		    "{sub} in \"keys\"" },
+		{ KEYED("{'url':'https://a.example/{fetch_secret}'}"), "p.json:1:66: a "
+		    "secret does not stand in a URL" },
+		{ KEYED("{'url':'https://a.example/{verify_token}'}"), "p.json:1:66: "
+		    "unknown name {verify_token} in \"keys\"" },
+		{ KEYED("{'url':'{key}','name':'header:K'}"), "p.json:1:58: where the "
+		    "request names the URL, \"hosts\" and \"path\" must say which may "
+		    "be asked" },
+		{ KEYED("{'url':'{key}','hosts':['a.example'],'name':'header:K'}"),
+		    "p.json:1:58: where the request names the URL, \"hosts\" and "
+		    "\"path\" must say which may be asked" },
+		{ KEYED("{'url':'https://a.example/','hosts':['b.example']}"),
+		    "p.json:1:58: \"hosts\" and \"path\" are for a URL that the "
+		    "request names: \"url\": \"{key}\"" },
+		{ KEYED("{'url':'https://a.example/{key}'}"), "p.json:1:58: \"keys\" "
+		    "needs a \"name\": where the request says which key it is" },
+		{ KEYED("{'url':'https://a.example/','token':{'url':'http://b.example'}}"),
+		    "p.json:1:93: \"token\" needs a \"url\" of https" },
+		{ KEYED("{'url':'https://a.example/','hsots':1}"), "p.json:1:93: unknown "
+		    "word \"hsots\" in \"keys\"" },
+		{ "{'signature':{'header':'X-Sig','algorithm':'equal','keys':{'url':"
+		    "'https://a.example/'}}}", "p.json:1:52: \"keys\" are fetched for "
+		    "HMACs, public keys and tokens" },
+		/* Certificates: whose word is it? */
+		{ "{'signature':{'header':'X','algorithm':'jws-es256','certificate':{"
+		    "'in':'token'}}}", "p.json:1:52: a certificate in the token proves "
+		    "nothing without \"roots\" that it must be from; and \"keys\" are "
+		    "not needed then" },
+		{ "{'signature':{'header':'X','algorithm':'jws-es256','certificate':{"
+		    "'name':'a'}}}", "p.json:1:52: where is the certificate fetched "
+		    "from?  Say \"keys\", or \"in\": \"token\"" },
+		{ "{'signature':{'header':'X','algorithm':'jws-es256','certificate':{"
+		    "'roots':['00']}}}", "p.json:1:52: a root is PEM, or the SHA-256 of "
+		    "its DER in hex" },
+		{ "{'signature':{'header':'X','algorithm':'jws-hs256','keys':{'url':"
+		    "'https://a.example/'},'certificate':{}}}", "p.json:1:88: a "
+		    "certificate holds a public key: the algorithm needs none" },
+		{ "{'signature':{'header':'X','algorithm':'jws-es256','keys':{'url':"
+		    "'https://a.example/'},'certificate':{'extensions':['1.2.3']}}}",
+		    "p.json:1:88: \"extensions\" are looked at in a chain, and that "
+		    "needs \"roots\"" },
+		{ "{'signature':{'header':'X','algorithm':'jws-es256','keys':{'url':"
+		    "'https://a.example/'},'certificate':{'extensions':['one']}}}",
+		    "p.json:1:88: \"one\" is no OID" },
+		/* Tokens. */
+		{ SIG(",'token':{}"), "p.json:1:58: \"token\" is for the algorithms "
+		    "that begin with \"jws-\"" },
+		{ "{'signature':{'header':'X','algorithm':'jws-es256','token':{"
+		    "'unencoded':true}}}", "p.json:1:52: only a payload that is "
+		    "\"detached\" can be \"unencoded\"" },
+		{ "{'signature':{'header':'X','algorithm':'jws-es256','token':{"
+		    "'detached':true,'require':['exp']}}}", "p.json:1:52: a detached "
+		    "payload has no claims that could be required" },
+		{ "{'signature':{'header':'X','algorithm':'jws-es256','signs':'{body}'}}",
+		    "p.json:1:52: a token holds what it signs: leave out \"signs\", or "
+		    "say \"token\": {\"detached\": true}" },
+		{ "{'signature':{'header':'X','form':'{sig:hex}','algorithm':'jws-es256'}}",
+		    "p.json:1:28: a token stands as it is: {sig}" },
+		/* Templates and places. */
+		{ SIG(",'signs':'{lower(lower(lower(lower(lower(body)))))}'"),
+		    "p.json:1:58: {lower(...)}: nested too deep" },
+		{ SIG(",'signs':'{lower(path,body)}'"), "p.json:1:58: {lower(...)} takes "
+		    "one argument" },
+		{ SIG(",'signs':'{sha1hex(body,body,body,body,body,body,body,body,body)}'"),
+		    "p.json:1:58: {sha1hex(...)}: more than 8 arguments" },
+		{ SIG(",'signs':'{hmac-sha256-hex(body)}'"), "p.json:1:58: "
+		    "{hmac-sha256-hex(...)}: there is no key here to compute it with" },
+		{ SIG(",'signs':'{source(header:X)}'"), "p.json:1:58: {source(...)} "
+		    "takes a place in JSON" },
+		{ SIG(",'signs':'{a|body}'"), "p.json:1:58: {a|body}: text that goes "
+		    "with a value is written {before|value|after}" },
+		{ SIG(",'signs':'{body:a->}'"), "p.json:1:58: \"->\" leads nowhere" },
+		{ SIG(",'signs':'{body:a->b->c->d->e->f->g->h}'"), "p.json:1:58: more "
+		    "than 6 \"->\"" },
+		{ SIG(",'signs':'{time?}'"), "p.json:1:58: {time?}: only a place may be "
+		    "absent" },
 		/* What pairs pass over is not signed with them. */
 		{ "{'signature':{'query':'s','algorithm':'hmac-sha256','pairs':{'from':"
 		    "'query','except':['s','t'],'each':'{name}{value}'},'signs':"

@@ -1326,6 +1326,92 @@ test_key_sets(void)
 	provider_free(p);
 }
 
+/* What a worker remembers of keys, and for how long. */
+static void
+test_keyring(void)
+{
+	static const struct str names[] = { STR("one") };
+	struct provider *p = provider_of("{'signature':{'header':'X-T','algorithm':"
+	    "'hmac-sha256'}}");
+	struct keyring *ring = keyring_new();
+	struct ring_entry found;
+	struct err e;
+	char id[16];
+	size_t left = 0;
+
+#define KEY(text) auth_keys(p, 0, names, &STR(text), 1, (struct texts){ NULL, 0 }, &e)
+	CHECK(!keyring_get(NULL, STR("a"), 1, &found) &&
+	    !keyring_get(ring, STR("a"), 1, &found), "nothing is known");
+	keyring_put(ring, STR("a"), KEY("first"), 100, 200);
+	CHECK(keyring_get(ring, STR("a"), 100, &found) && found.came_at == 100 &&
+	    str_eq(auth_key_bytes(found.keys), STR("first")), "a key is");
+	CHECK(!keyring_get(ring, STR("a\0"), 100, &found) &&
+	    !keyring_get(ring, STR(""), 100, &found), "by its whole name");
+	CHECK(keyring_get(ring, STR("a"), 199, &found) &&
+	    !keyring_get(ring, STR("a"), 200, &found), "until its end");
+	keyring_put(ring, STR("a"), KEY("second"), 150, 300);
+	CHECK(keyring_get(ring, STR("a"), 250, &found) && found.came_at == 150 &&
+	    str_eq(auth_key_bytes(found.keys), STR("second")), "a new one instead");
+	keyring_refuse(ring, STR("a"), 160, 300);
+	CHECK(keyring_get(ring, STR("a"), 250, &found) && found.keys == NULL,
+	    "or that there is none");
+	keyring_put(ring, STR("good"), KEY("good"), 100, 100000);
+	/* Names that strangers make up end sooner, so they go first. */
+	for (int i = 0; i < 3 * KEYRING_MOST; i++) {
+		snprintf(id, sizeof(id), "n%d", i);
+		keyring_refuse(ring, str_of(id), 100, 1000 + i);
+	}
+	for (int i = 0; i < 3 * KEYRING_MOST; i++) {
+		snprintf(id, sizeof(id), "n%d", i);
+		left += keyring_get(ring, str_of(id), 200, &found);
+	}
+	CHECK(left == KEYRING_MOST - 1 && keyring_get(ring, STR("good"), 200, &found),
+	    "no more than there is room for, and those that end last");
+	keyring_free(ring);
+	keyring_free(NULL);
+	provider_free(p);
+}
+
+/* A certificate that ends sooner than it may be kept is kept until then. */
+static void
+test_certified(void)
+{
+	static const char *const file = "{'signature':{'header':'X-T','algorithm':"
+	    "'jws-es256','keys':{'url':'https://keys.example/leaf'},'certificate':{"
+	    "'name':'leaf.example'}}}";
+	X509 *leaf = CERT(.cn = "leaf.example", .until = 600),
+	    *other = CERT(.cn = "other.example"), *weak;
+	EVP_PKEY *small = make_rsa(1024);
+	struct provider *p = provider_of(file);
+	int64_t until = T + 3600000;
+	struct err e;
+	struct key *k;
+
+	weak = CERT(.cn = "leaf.example", .key = small);
+	k = auth_keys_fetched(p, 0, pem_of(leaf), T, &until, &e);
+	CHECK(k != NULL && until == T + 600000, "until the certificate's end");
+	auth_keys_free(k);
+	until = T + 60000;
+	k = auth_keys_fetched(p, 0, pem_of(leaf), T, &until, &e);
+	CHECK(k != NULL && until == T + 60000, "or until it is told, when that is "
+	    "sooner");
+	auth_keys_free(k);
+	CHECK(auth_keys_fetched(p, 0, pem_of(other), T, &until, &e) == NULL,
+	    "another's is none");
+	CHECK(auth_keys_fetched(p, 0, joined(pem_of(other), "", pem_of(leaf)), T,
+	    &until, &e) == NULL, "nor where ours stands behind it");
+	CHECK(auth_keys_fetched(p, 0, pem(p256), T, &until, &e) == NULL &&
+	    auth_keys_fetched(p, 0, jwk(p256, ""), T, &until, &e) == NULL,
+	    "a bare key is no certificate");
+	CHECK(auth_keys_fetched(p, 0, pem_of(weak), T, &until, &e) == NULL,
+	    "one of a weak key is none");
+	X509_free(leaf);
+	X509_free(other);
+	X509_free(weak);
+	EVP_PKEY_free(small);
+	provider_free(p);
+}
+
 /* --- what is signed ------------------------------------------------------------------- */
 
 /* HMAC of what the file's template makes; the header is its hex. */
@@ -1390,6 +1476,156 @@ test_signed_values(void)
 	}
 }
 
+/* Pairs of names and values: in their order, and all of them. */
+static void
+test_pairs(void)
+{
+#define PAIRS(more, signs) "{'signature':{'header':'X-T','algorithm':'hmac-sha256',"	\
+			"'pairs':{'each':'{name}={value}','join':'&'" more "},'signs':'"	\
+			signs "'}}"
+#define OF_QUERY(more)	PAIRS(",'from':'query'" more, "{count}:{pairs}")
+	static const struct {
+		const char *says, *file, *signs, *target;
+		enum verdict_code want;
+	} t[] = {
+		{ "as they come", OF_QUERY(""), "2:b=1&a=2", "/a?b=1&a=2",
+		    VERDICT_GENUINE },
+		{ "in another order", OF_QUERY(""), "2:b=1&a=2", "/a?a=2&b=1",
+		    VERDICT_FORGED },
+		{ "one more", OF_QUERY(""), "2:b=1&a=2", "/a?b=1&a=2&c=3",
+		    VERDICT_FORGED },
+		{ "one more without a value", OF_QUERY(""), "2:b=1&a=2",
+		    "/a?b=1&a=2&c", VERDICT_FORGED },
+		{ "decoded", OF_QUERY(""), "1:a=x y&", "/a?a=x+y%26",
+		    VERDICT_GENUINE },
+		{ "sorted", OF_QUERY(",'sorted':true"), "3:a=1&a=2&b=0",
+		    "/a?b=0&a=2&a=1", VERDICT_GENUINE },
+		{ "each that is twice", OF_QUERY(",'sorted':true"), "2:a=1&a=1",
+		    "/a?a=1&a=1", VERDICT_GENUINE },
+		{ "each once", OF_QUERY(",'sorted':true,'distinct':true"),
+		    "2:a=1&b=1", "/a?a=1&b=1&a=1&b=1&a=1", VERDICT_GENUINE },
+		{ "each once, with another value", OF_QUERY(",'sorted':true,"
+		    "'distinct':true"), "2:a=1&b=1", "/a?a=1&b=1&a=2",
+		    VERDICT_FORGED },
+		{ "but for one", OF_QUERY(",'except':['sig']"), "1:a=1",
+		    "/a?a=1&sig=x", VERDICT_GENUINE },
+		{ "of that name alone", OF_QUERY(",'except':['sig']"), "1:a=1",
+		    "/a?a=1&Sig=x", VERDICT_FORGED },
+		{ "a NUL in one", OF_QUERY(""), "1:a=1", "/a?a=1%00x",
+		    VERDICT_FORGED },
+		{ "none", OF_QUERY(""), "0:", "/a", VERDICT_GENUINE },
+		/* Of a body that is no form there are none, not zero. */
+		{ "fields of JSON", PAIRS("", "{count}:{pairs}"), "0:", "/a",
+		    VERDICT_ABSENT },
+	};
+	unsigned char sum[32];
+	struct verdict v;
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		v = judged_at(t[i].file, t[i].signs, t[i].target, text("%s", B));
+		CHECKF(v.code == t[i].want, "pairs, %s: %s", t[i].says,
+		    verdict_name(v.code));
+	}
+	EVP_Digest("x-/a", 4, sum, NULL, EVP_sha256(), NULL);
+	v = judged_at(SIGNS("{upper(sha256hex(lower(query:a),\\\"-\\\",path))}"),
+	    hex_encode(arena, (struct str){ (char *)sum, 32 }, true).p, "/a?a=X",
+	    text("%s", B));
+	CHECK(v.code == VERDICT_GENUINE, "functions in functions");
+}
+
+/* Headers that the request itself lists as signed. */
+static void
+test_listed_headers(void)
+{
+#define LISTED(must) "{'signature':{'header':'X-T','form':'{names};{sig:hex}','algorithm':"\
+			"'hmac-sha256','pairs':{'from':'headers','named':'{names}',"	\
+			"'split':' ','each':'{name}:{value}\\n'" must "},'signs':'"	\
+			"{pairs}{body}'}}"
+	static const struct {
+		const char *says, *file, *names, *signs;
+		enum verdict_code want;
+	} t[] = {
+		{ "in the list's order", LISTED(""), "X-B X-A", "X-B:2\nX-A:1\n",
+		    VERDICT_GENUINE },
+		{ "in another", LISTED(""), "X-B X-A", "X-A:1\nX-B:2\n",
+		    VERDICT_FORGED },
+		{ "none", LISTED(""), "", "", VERDICT_ABSENT },
+		{ "one that must be there", LISTED(",'must':['x-a']"), "X-B X-A",
+		    "X-B:2\nX-A:1\n", VERDICT_GENUINE },
+		{ "one that must be there and is not listed", LISTED(
+		    ",'must':['x-a']"), "X-B", "X-B:2\n", VERDICT_ABSENT },
+		{ "one that the request lacks", LISTED(""), "X-B X-C",
+		    "X-B:2\nX-C:\n", VERDICT_ABSENT },
+		{ "one that came twice", LISTED(""), "X-D", "X-D:4\n",
+		    VERDICT_ABSENT },
+	};
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct provider *p = provider_of(t[i].file);
+		struct route *r = route_with(p, &hook_a, STR("s3cret"), STR(""));
+		struct str signs = joined(str_of(t[i].signs), "", text("%s", B)),
+		    head = joined(str_of(t[i].names), ";", hex_encode(arena,
+		    hmac256(STR("s3cret"), signs), false));
+		char *env[] = { (char *)(uintptr_t)"REQUEST_METHOD=POST",
+		    (char *)(uintptr_t)"REQUEST_URI=/a",
+		    (char *)(uintptr_t)joined(STR("HTTP_X_T="), "", head).p,
+		    (char *)(uintptr_t)"HTTP_X_A=1", (char *)(uintptr_t)"HTTP_X_B=2",
+		    (char *)(uintptr_t)"HTTP_X_D=4", (char *)(uintptr_t)"HTTP_X_D=5",
+		    NULL };
+		struct verdict v;
+		struct request q;
+
+		if (request_init(&q, arena, env) != 0)
+			abort();
+		q.body = text("%s", B);
+		v = auth_verify(r, &q, NULL, T);
+		CHECKF(v.code == t[i].want, "listed headers, %s: %s, %s", t[i].says,
+		    verdict_name(v.code), v.reason);
+		route_free(r);
+		provider_free(p);
+	}
+}
+
+/* A list whose items are signed one by one: all must hold, and so many may be. */
+static void
+test_items(void)
+{
+	static const char *const file = "{'bodies':['json'],'signature':{'item':'sig',"
+	    "'each':'list','algorithm':'hmac-sha256','signs':'{item:a}'}}";
+	struct provider *p = provider_of(file);
+	struct route *r = route_with(p, &hook_a, STR("s3cret"), STR(""));
+	struct str one = text("{'a':'1','sig':'%.*s'}", STR_ARG(hex_encode(arena,
+	    hmac256(STR("s3cret"), STR("1")), false))), forged = text("{'a':'2',"
+	    "'sig':'%.*s'}", STR_ARG(hex_encode(arena, hmac256(STR("other"),
+	    STR("2")), false))), unsigned_one = text("{'a':'1'}"), all = STR("");
+	struct { const char *says; struct str list; enum verdict_code want; } t[] = {
+		{ "one", one, VERDICT_GENUINE },
+		{ "two", joined(one, ",", one), VERDICT_GENUINE },
+		{ "one and a forgery", joined(one, ",", forged), VERDICT_FORGED },
+		{ "a forgery and one", joined(forged, ",", one), VERDICT_FORGED },
+		{ "one and one that is not signed", joined(one, ",", unsigned_one),
+		    VERDICT_ABSENT },
+		{ "one and no object", joined(one, ",", STR("1")), VERDICT_ABSENT },
+		{ "none", STR(""), VERDICT_ABSENT },
+		{ "a thousand", STR_NONE, VERDICT_GENUINE },
+		{ "one more", STR_NONE, VERDICT_FORGED },
+	};
+
+	for (int i = 0; i < ITEMS_MAX; i++)
+		all = joined(all, i > 0 ? "," : "", one);
+	t[COUNT(t) - 2].list = all;
+	t[COUNT(t) - 1].list = joined(all, ",", one);
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct str body = text("{'list':[%.*s]}", STR_ARG(t[i].list));
+		struct verdict v = judged(r, STR(""), body.p, NULL, T);
+
+		CHECKF(v.code == t[i].want, "items, %s: %s, %s", t[i].says,
+		    verdict_name(v.code), v.reason);
+	}
+	route_free(r);
+	provider_free(p);
+}
+
 int
 main(void)
 {
@@ -1418,7 +1654,12 @@ main(void)
 	test_no_secret_yet();
 	test_hooks_apart();
 	test_key_sets();
+	test_keyring();
+	test_certified();
 	test_signed_values();
+	test_pairs();
+	test_listed_headers();
+	test_items();
 	EVP_PKEY_free(ed);
 	EVP_PKEY_free(p256);
 	EVP_PKEY_free(p256_other);
