@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "base/utf8.h"
 #include "base/when.h"
 #include "cli/catalog.h"
 #include "cli/cli.h"
@@ -1058,11 +1059,30 @@ put_sentence(struct buf *b, const struct variant *const pair[2])
 	}
 }
 
+/* What comes from a file, for a terminal: nothing in it moves the cursor. */
+static void
+put_visible(struct buf *b, struct str s)
+{
+	for (size_t i = 0, n; i < s.n; i += n) {
+		const unsigned char *p = (const unsigned char *)s.p + i;
+		bool fine = p[0] >= 0x20 && p[0] < 0x7f;
+
+		n = 1;
+		if (p[0] >= 0x80 && (n = utf8_length(p, s.n - i)) > 0)
+			fine = n > 2 || p[0] > 0xc2 || p[1] >= 0xa0;
+		buf_put(b, fine ? str_head(str_skip(s, i), n) : STR("?"));
+		n += n == 0;
+	}
+}
+
 static void
 put_people(struct buf *b, const struct work *k, const struct verdict *v)
 {
-	if (k->dump.reason.n > 0)
-		buf_printf(b, "then: refused (%.*s)\n", STR_ARG(k->dump.reason));
+	if (k->dump.reason.n > 0) {
+		buf_put(b, STR("then: refused ("));
+		put_visible(b, k->dump.reason);
+		buf_put(b, STR(")\n"));
+	}
 	if (v->code == VERDICT_GENUINE || v->code == VERDICT_OPEN) {
 		buf_put(b, STR("now:  it holds, with this configuration and at the time "
 		    "when it came\n"));
@@ -1073,10 +1093,11 @@ put_people(struct buf *b, const struct work *k, const struct verdict *v)
 		struct buf line = BUF(65536);
 
 		put_sentence(&line, k->found[i]);
-		buf_printf(b, "\n%s%s%s: %.*s\n  %s\n", k->found[i][0]->cause,
+		buf_printf(b, "\n%s%s%s: ", k->found[i][0]->cause,
 		    k->found[i][1] != NULL ? ", " : "", k->found[i][1] != NULL ?
-		    k->found[i][1]->cause : "", (int)line.n, line.p,
-		    k->found[i][0]->todo);
+		    k->found[i][1]->cause : "");
+		put_visible(b, buf_str(&line));
+		buf_printf(b, "\n  %s\n", k->found[i][0]->todo);
 		if (k->found[i][1] != NULL)
 			buf_printf(b, "  %s\n", k->found[i][1]->todo);
 		buf_free(&line);

@@ -230,6 +230,15 @@ END
 check "explain says which key is to be fetched, whole" grep -qF \
     'a key from https://static.adobeioevents.com/prod/keys/pub-key-abc.pem"' "$T/out"
 
+# What a stranger sent must not steer the operator's terminal.
+cat >"$T/dump.json" <<'END'
+{ "reason": "\u001b[2J\u009b2J\u0007no secret matched", "request": { "method": "POST",
+  "target": "/a", "headers": [["x-hub-signature-256", "sha256=00"]], "body": "{}" } }
+END
+"$H" explain --provider github "$T/dump.json" >"$T/out" || :
+check "explain says why it was refused" grep -qF 'no secret matched)' "$T/out"
+is "and nothing of it is a terminal's" 0 "$(LC_ALL=C grep -c $'[\x01-\x08\x0b-\x1f\x9b]' "$T/out")"
+
 # --- the command line ------------------------------------------------------------------
 
 status "$H"
