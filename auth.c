@@ -1317,6 +1317,9 @@ auth_verify(const struct route *r, struct request *q, const struct keyring *ring
 		if (tells_more(v, best))
 			best = v;
 	}
+	/* What could not be had was taken for absent: nothing rests on that. */
+	if (arena_full(q->arena))
+		best = refuse(VERDICT_FORGED, "it needs more memory than a request has");
 	if (best.scheme == NULL)
 		best.scheme = r->provider->nsignatures > 0 ?
 		    r->provider->signatures[0].algorithm->name : "none";
@@ -1611,5 +1614,6 @@ auth_event(const struct route *r, struct request *q, const struct verdict *v,
 		digest_sha256(q->body, ev->digest);
 		ev->signed_bytes = true;
 	}
-	return ev->headers.p != NULL && ev->target.p != NULL;
+	return ev->headers.p != NULL && ev->target.p != NULL &&
+	    !arena_full(q->arena);
 }

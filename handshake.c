@@ -117,6 +117,8 @@ answer(const struct route *r, const struct handshake_rule *h, struct request *q,
 		return refuse(h, "not-to-be-echoed");
 	if (h->captures && !take_secret(h, q, &out.captured))
 		return refuse(h, "no-secret");
+	if (arena_full(q->arena))	/* what could not be had looked absent */
+		return refuse(h, "no-memory");
 	return out;
 }
 

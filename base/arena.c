@@ -20,6 +20,7 @@ struct block {
 struct arena {
 	size_t		 limit;
 	size_t		 used;
+	bool		 full;
 	struct block	*first;		/* kept by arena_reset() */
 	struct block	*last;		/* the one that is handed out from */
 };
@@ -46,6 +47,7 @@ arena_new(size_t limit)
 		return NULL;
 	a->limit = limit;
 	a->used = 0;
+	a->full = false;
 	a->first = a->last = block_new(FIRST);
 	if (a->first == NULL) {
 		free(a);
@@ -67,6 +69,7 @@ arena_reset(struct arena *a)
 	a->first->used = 0;
 	a->last = a->first;
 	a->used = 0;
+	a->full = false;
 }
 
 void
@@ -89,6 +92,13 @@ arena_wipe(struct arena *a)
 	arena_free(a);
 }
 
+static char *
+refuse(struct arena *a)
+{
+	a->full = true;
+	return NULL;
+}
+
 /* n bytes at a multiple of align, a power of two; the gap is not counted. */
 static char *
 take(struct arena *a, size_t n, size_t align)
@@ -98,13 +108,13 @@ take(struct arena *a, size_t n, size_t align)
 	char *p;
 
 	if (n > a->limit - a->used)
-		return NULL;
+		return refuse(a);
 	if (gap > b->size - b->used || n > b->size - b->used - gap) {
 		size_t size = b->size < FIRST * 16 ? b->size * 2 : FIRST * 16;
 
 		b = block_new(n > size ? n : size);
 		if (b == NULL)
-			return NULL;
+			return refuse(a);
 		/*
 		 * What is large gets a block of its own behind the current one,
 		 * so that the room left there is not lost.
@@ -196,4 +206,10 @@ size_t
 arena_used(const struct arena *a)
 {
 	return a->used;
+}
+
+bool
+arena_full(const struct arena *a)
+{
+	return a->full;
 }

@@ -41,4 +41,10 @@ struct str	 arena_printf(struct arena *, const char *fmt, ...)
 /* Bytes handed out since the last reset. */
 size_t		 arena_used(const struct arena *);
 
+/*
+ * Was anything refused since the last reset?  Then what could not be had may look as
+ * if it were not there.
+ */
+bool		 arena_full(const struct arena *);
+
 #endif

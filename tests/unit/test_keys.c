@@ -1626,6 +1626,80 @@ test_items(void)
 	provider_free(p);
 }
 
+/*
+ * A request whose memory ends: what cannot be had is not absent.  Each is judged with
+ * all that a request may use, then with less and less of it.
+ */
+static void
+test_no_memory(void)
+{
+	static const struct {
+		const char *says, *file, *signs, *target, *body;
+		bool genuine;
+	} t[] = {
+		{ "a signature", SIGNS("{body:a}"), "x\n", "/a", "{'a':'x\\n'}",
+		    true },
+		{ "a segment that is there", SIGNS("1{a:|body:a|;}"), "1", "/a",
+		    "{'a':'x\\n'}", false },
+		{ "one that is not", SIGNS("1{a:|body:a|;}"), "1", "/a", "{}", true },
+		{ "a value that may not be there", SIGNS("1{body:a?}"), "1", "/a",
+		    "{'a':'x\\n'}", false },
+		{ "a field of the query", SIGNS("1{a:|query:a|;}"), "1", "/a?a=x", "{}",
+		    false },
+		{ "a step", SIGNS("1{a:|body:a->b|;}"), "1", "/a",
+		    "{'a':'{\\u0022b\\u0022:1}'}", false },
+		{ "pairs", PAIRS(",'from':'query'", "1{pairs}"), "1", "/a?a=x", "{}",
+		    false },
+		{ "functions", SIGNS("1{a:|lower(body:a)|;}"), "1", "/a",
+		    "{'a':'X'}", false },
+	};
+	char *big = arena_bytes(arena, 9u << 20);
+	struct provider *p = provider_of(SIGNS("1{a:|body:a|;}"));
+	struct route *r = route_with(p, &hook_a, STR("s3cret"), STR(""));
+	struct str one = hex_encode(arena, hmac256(STR("s3cret"), STR("1")), false);
+	struct arena *own = arena_new(8u << 20);
+	struct request q = request_with(one, "/a", STR("{}"));
+
+	/* As large as a worker has it; and a value that is larger. */
+	q.arena = own;
+	CHECK(auth_verify(r, &q, NULL, T).code == VERDICT_GENUINE,
+	    "a request without the value is genuine");
+	memset(big, 'a', 9u << 20);
+	memcpy(big, "{\"a\":\"\\n", 8);
+	memcpy(big + (9u << 20) - 2, "\"}", 2);
+	q = request_with(one, "/a", (struct str){ big, 9u << 20 });
+	q.arena = own;
+	CHECK(auth_verify(r, &q, NULL, T).code == VERDICT_FORGED,
+	    "with one that is too large to be looked at it is not");
+	arena_free(own);
+	route_free(r);
+	provider_free(p);
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct str sig = hex_encode(arena, hmac256(STR("s3cret"),
+		    str_of(t[i].signs)), false), body = text("%s", t[i].body);
+		bool ever = false, wrong = false;
+
+		p = provider_of(t[i].file);
+		r = route_with(p, &hook_a, STR("s3cret"), STR(""));
+		for (size_t limit = 0; limit < 4096; limit++) {
+			bool genuine;
+
+			own = arena_new(limit);
+			q = request_with(sig, t[i].target, body);
+			q.arena = own;
+			genuine = auth_verify(r, &q, NULL, T).code == VERDICT_GENUINE;
+			ever |= genuine;
+			wrong |= genuine && !t[i].genuine;
+			arena_free(own);
+		}
+		CHECKF(ever == t[i].genuine && !wrong, "with less memory, %s: %s",
+		    t[i].says, wrong ? "genuine" : "never genuine");
+		route_free(r);
+		provider_free(p);
+	}
+}
+
 int
 main(void)
 {
@@ -1660,6 +1734,7 @@ main(void)
 	test_pairs();
 	test_listed_headers();
 	test_items();
+	test_no_memory();
 	EVP_PKEY_free(ed);
 	EVP_PKEY_free(p256);
 	EVP_PKEY_free(p256_other);
