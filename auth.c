@@ -968,7 +968,8 @@ also_holds(const struct signature *s, const struct scope *scope)
 					return false;
 				break;
 			}
-			if (a->optional && !place_there(&a->place, scope->q))
+			if (a->optional && !place_there(&a->place, scope->q) &&
+			    !place_unclear(&a->place, scope->q))
 				break;
 			return false;
 		case PLACE_DOUBLED:

@@ -38,7 +38,8 @@ condition_fits(const struct condition *c, struct request *q, bool unread)
 	found = place_get(&c->place, q, &value, NULL);
 	switch (c->test) {
 	case TEST_ABSENT:
-		return found == PLACE_ABSENT ? FITS : FITS_NOT;
+		return found == PLACE_ABSENT && !place_unclear(&c->place, q) ?
+		    FITS : FITS_NOT;
 	case TEST_PRESENT:
 		return found == PLACE_FOUND ? FITS : FITS_NOT;
 	case TEST_EQUALS:

@@ -391,6 +391,71 @@ place_there(const struct place *place, struct request *q)
 	return json.p != NULL && place->nsteps == 0 && json_has(json, place->name);
 }
 
+/* Of JSON: is something there that is no text, or twice? */
+static bool
+is_unclear(struct str json, struct str path)
+{
+	struct str raw;
+
+	switch (json_find(json, path, &raw)) {
+	case JSON_NONE:
+		return json_has(json, path);
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* More fields than are looked at, or a form that is none: nobody knows what is there. */
+static bool
+fields_unread(const struct place *place, struct request *q)
+{
+	struct pair *pairs;
+	size_t n;
+
+	switch (place->kind) {
+	case PLACE_QUERY:
+		return request_queries(q, &pairs, &n) != 0;
+	case PLACE_FIELD:
+		return (request_body_kind(q) & (BODY_FORM | BODY_MULTIPART)) != 0 &&
+		    request_fields(q, &pairs, &n) != 0;
+	default:
+		return false;
+	}
+}
+
+bool
+place_unclear(const struct place *place, struct request *q)
+{
+	struct str json = json_of(place, q), value = STR_NONE, text;
+	enum json_kind kind = JSON_STRING;
+
+	if (fields_unread(place, q))
+		return true;
+	switch (first_value(place, q, &value, &kind)) {
+	case PLACE_DOUBLED:
+		return true;
+	case PLACE_ABSENT:
+		return json.p != NULL && is_unclear(json, place->name);
+	case PLACE_FOUND:
+		break;
+	}
+	for (size_t i = 0; i < place->nsteps; i++) {
+		const struct step *s = &place->steps[i];
+
+		text = value;
+		if (take_step(s, q, &value, &kind) == PLACE_FOUND)
+			continue;
+		/* It leads into what is there: that lacks it, or it cannot be read. */
+		return s->kind != STEP_JSON ||
+		    json_scan(text, q->json, NULL) != JSON_OK ||
+		    is_unclear(text, s->path);
+	}
+	return false;
+}
+
 /* --- compiling ---------------------------------------------------------------- */
 
 struct nearest {
@@ -1091,6 +1156,17 @@ raw_value(const struct piece *p, const struct scope *s)
 	return STR_NONE;
 }
 
+static bool	any_piece(const struct piece *, size_t n, bool lossy,
+		    bool (*is)(const struct piece *, const void *), const void *);
+
+static bool
+is_unclear_place(const struct piece *p, const void *scope)
+{
+	const struct scope *s = scope;
+
+	return p->op == PIECE_PLACE && place_unclear(&p->place, s->q);
+}
+
 static struct str
 piece_value(const struct piece *p, const struct scope *s)
 {
@@ -1098,6 +1174,12 @@ piece_value(const struct piece *p, const struct scope *s)
 
 	if (!p->optional)
 		return value;
+	/*
+	 * Who could put in what we cannot take, a name twice or an object for a text,
+	 * would have it read by others and signed by nobody.
+	 */
+	if (value.p == NULL && any_piece(p, 1, true, is_unclear_place, s))
+		return STR_NONE;
 	if (value.p == NULL || (p->segment && value.n == 0))
 		return STR("");
 	if (!p->segment)

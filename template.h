@@ -60,6 +60,12 @@ enum json_kind	 place_source(const struct place *, struct request *q,
 		    struct str *raw);
 /* Of JSON: is anything there, of whatever kind, be it ambiguous? */
 bool		 place_there(const struct place *, struct request *q);
+/*
+ * Of a place that is absent: is something there all the same that cannot be taken,
+ * twice, an object, what no step leads into, one of more fields than are looked at?
+ * null is nothing.
+ */
+bool		 place_unclear(const struct place *, struct request *q);
 bool		 place_eq(const struct place *, const struct place *);
 /* "header:", "claim:": how a file writes its kind. */
 struct str	 place_prefix(const struct place *);

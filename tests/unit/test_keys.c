@@ -1438,6 +1438,11 @@ static void
 test_signed_values(void)
 {
 #define SIGNS(t) "{'signature':{'header':'X-T','algorithm':'hmac-sha256','signs':'" t "'}}"
+#define WHEN_NOT(place) "{'signature':{'header':'X-T','algorithm':'hmac-sha256','signs':'a"	\
+			"{body:none?}','when':{'" place "':false}}}"
+#define MAY(place) "{'signature':{'header':'X-T','algorithm':'hmac-sha256','signs':'a"	\
+			"{body:none?}','also':[{'place':'" place "','equals':'1',"	\
+			"'optional':true}]}}"
 	static const struct {
 		const char *says, *file, *signs, *target, *body;
 		enum verdict_code want;
@@ -1462,14 +1467,68 @@ test_signed_values(void)
 		    VERDICT_GENUINE },
 		{ "none", SIGNS("a{id:|query:id|;}"), "a", "/a", B,
 		    VERDICT_GENUINE },
-		/* What is ambiguous is not there. */
-		{ "twice", SIGNS("{id:|query:id|;}x"), "id:12;x", "/a?id=12&id=13",
-		    B, VERDICT_FORGED },
+		{ "null, which is none", SIGNS("a{id:|body:id|;}"), "a", "/a",
+		    "{'id':null}", VERDICT_GENUINE },
+		/* What cannot be taken may not be put in beside a signature. */
+		{ "a field twice", SIGNS("a{id:|query:id|;}"), "a", "/a?id=1&id=2", B,
+		    VERDICT_ABSENT },
+		{ "a name twice", SIGNS("a{id:|body:id|;}"), "a", "/a",
+		    "{'id':1,'id':2}", VERDICT_ABSENT },
+		{ "a name twice, above it", SIGNS("a{id:|body:in.id|;}"), "a", "/a",
+		    "{'in':{'id':1},'in':{'id':2}}", VERDICT_ABSENT },
+		{ "an object", SIGNS("a{id:|body:id|;}"), "a", "/a", "{'id':{'x':1}}",
+		    VERDICT_ABSENT },
+		{ "a list", SIGNS("a{body:id?}"), "a", "/a", "{'id':[1]}",
+		    VERDICT_ABSENT },
+		{ "a name twice, in a function", SIGNS("a{id:|lower(body:id)|;}"), "a",
+		    "/a", "{'id':'b','id':'b'}", VERDICT_ABSENT },
+		{ "a name twice, behind a step", SIGNS("a{id:|body:p->id|;}"), "a",
+		    "/a", "{'p':'{\\u0022id\\u0022:1,\\u0022id\\u0022:2}'}",
+		    VERDICT_ABSENT },
+		{ "no JSON, where a step leads in", SIGNS("a{id:|body:p->id|;}"), "a",
+		    "/a", "{'p':'{'}", VERDICT_ABSENT },
+		{ "more fields than are looked at", SIGNS("a{id:|query:id|;}"), "a",
+		    "/a?id=1&@", B, VERDICT_ABSENT },
+		{ "more fields, without it", SIGNS("a{id:|query:id|;}"), "a", "/a?@",
+		    B, VERDICT_ABSENT },
+		{ "only where it is not there", WHEN_NOT("query:id"), "a", "/a", B,
+		    VERDICT_GENUINE },
+		{ "and it is", WHEN_NOT("query:id"), "a", "/a?id=1", B,
+		    VERDICT_ABSENT },
+		{ "and it is, twice", WHEN_NOT("query:id"), "a", "/a?id=1&id=1", B,
+		    VERDICT_ABSENT },
+		{ "and it is, among too many", WHEN_NOT("query:id"), "a",
+		    "/a?id=1&@", B, VERDICT_ABSENT },
+		{ "and its name is there twice", WHEN_NOT("body:id"), "a", "/a",
+		    "{'id':1,'id':1}", VERDICT_ABSENT },
+		{ "and it is an object", WHEN_NOT("body:id"), "a", "/a", "{'id':{}}",
+		    VERDICT_ABSENT },
+		{ "and it is null", WHEN_NOT("body:id"), "a", "/a", "{'id':null}",
+		    VERDICT_GENUINE },
+		{ "what may be there and holds", MAY("query:id"), "a", "/a?id=1", B,
+		    VERDICT_GENUINE },
+		{ "what may be there and is not", MAY("query:id"), "a", "/a", B,
+		    VERDICT_GENUINE },
+		{ "what may be there and does not hold", MAY("query:id"), "a",
+		    "/a?id=2", B, VERDICT_FORGED },
+		{ "what may be there, among too many", MAY("query:id"), "a",
+		    "/a?id=2&@", B, VERDICT_FORGED },
+		{ "what may be there, twice", MAY("body:id"), "a", "/a",
+		    "{'id':'2','id':'2'}", VERDICT_FORGED },
+		{ "nothing there, behind a step", SIGNS("a{id:|body:p->id|;}"), "a",
+		    "/a", "{'p':'{}'}", VERDICT_GENUINE },
 	};
+	struct str many = STR("x");
+
+	for (size_t i = 0; i < REQUEST_PAIRS_MAX; i++)
+		many = joined(many, "&", STR("x"));
 
 	for (size_t i = 0; i < COUNT(t); i++) {
-		struct verdict v = judged_at(t[i].file, t[i].signs, t[i].target,
-		    text("%s", t[i].body));
+		/* An "@" is more than there may be. */
+		struct str target = str_of(t[i].target);
+		struct verdict v = judged_at(t[i].file, t[i].signs,
+		    str_ends(target, STR("@")) ? joined(str_head(target, target.n - 1),
+		    "", many).p : target.p, text("%s", t[i].body));
 
 		CHECKF(v.code == t[i].want, "what is signed, %s: %s", t[i].says,
 		    verdict_name(v.code));
