@@ -472,6 +472,7 @@ keys_outcomes(struct loop *l)
 			put_str(&l->out, buf_str(&a->bytes));
 			put_u32(&l->out, a->seconds);
 			conn_say(l, a->conn, WIRE_KEY);
+			explicit_bzero(l->out.p, l->out.n);
 		}
 		a->conn->owed--;
 		key_ask_free(a);

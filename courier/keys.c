@@ -130,7 +130,7 @@ key_ask_free(struct key_ask *a)
 		return;
 	free(a->hook);
 	free(a->key);
-	buf_free(&a->bytes);
+	buf_wipe(&a->bytes);
 	free(a);
 }
 
@@ -172,7 +172,7 @@ grant(struct keys *k, struct key_ask *a, const struct kept *e, int64_t seconds)
 static void
 kept_free(struct kept *e)
 {
-	buf_free(&e->bytes);
+	buf_wipe(&e->bytes);		/* a key may be a secret */
 	free(e);
 }
 
@@ -339,7 +339,7 @@ fetch_free(struct fetch *f)
 {
 	curl_easy_cleanup(f->easy);
 	curl_slist_free_all(f->headers);
-	buf_free(&f->body);
+	buf_wipe(&f->body);		/* a token may be in it */
 	arena_wipe(f->arena);		/* fetch_secret was in it */
 	free(f);
 }
@@ -723,7 +723,7 @@ fetch_came(struct keys *k, struct fetch *f)
 		fetch_failed(k, e, REFUSED_BUSY, f->url.p, "what came is no key");
 		return;
 	}
-	buf_free(&e->bytes);
+	buf_wipe(&e->bytes);
 	e->bytes = f->body;
 	f->body = BUF(0);
 	age = age < MAX_AGE_LEAST ? MAX_AGE_LEAST : age;
