@@ -408,14 +408,30 @@ is_unclear(struct str json, struct str path)
 	}
 }
 
-/* More fields than are looked at, or a form that is none: nobody knows what is there. */
+/* Not JSON to us, too deep or badly written, and perhaps JSON to others. */
 static bool
-fields_unread(const struct place *place, struct request *q)
+looks_like_json(struct str s)
+{
+	if (str_starts(s, STR("\xef\xbb\xbf")))
+		s = str_skip(s, 3);
+	while (s.n > 0 && (s.p[0] == ' ' || (s.p[0] >= '\t' && s.p[0] <= '\r')))
+		s = str_skip(s, 1);
+	return s.n > 0 && (s.p[0] == '{' || s.p[0] == '[');
+}
+
+/*
+ * More fields than are looked at, a form or JSON that is none: nobody knows what is
+ * there.
+ */
+static bool
+is_unread(const struct place *place, struct request *q)
 {
 	struct pair *pairs;
 	size_t n;
 
 	switch (place->kind) {
+	case PLACE_BODY:
+		return looks_like_json(q->body) && !request_json(q);
 	case PLACE_QUERY:
 		return request_queries(q, &pairs, &n) != 0;
 	case PLACE_FIELD:
@@ -432,7 +448,7 @@ place_unclear(const struct place *place, struct request *q)
 	struct str json = json_of(place, q), value = STR_NONE, text;
 	enum json_kind kind = JSON_STRING;
 
-	if (fields_unread(place, q))
+	if (is_unread(place, q))
 		return true;
 	switch (first_value(place, q, &value, &kind)) {
 	case PLACE_DOUBLED:

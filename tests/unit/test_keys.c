@@ -1438,6 +1438,8 @@ static void
 test_signed_values(void)
 {
 #define SIGNS(t) "{'signature':{'header':'X-T','algorithm':'hmac-sha256','signs':'" t "'}}"
+#define DEEP	"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["	\
+		"]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
 #define WHEN_NOT(place) "{'signature':{'header':'X-T','algorithm':'hmac-sha256','signs':'a"	\
 			"{body:none?}','when':{'" place "':false}}}"
 #define MAY(place) "{'signature':{'header':'X-T','algorithm':'hmac-sha256','signs':'a"	\
@@ -1515,6 +1517,16 @@ test_signed_values(void)
 		    "/a?id=2&@", B, VERDICT_FORGED },
 		{ "what may be there, twice", MAY("body:id"), "a", "/a",
 		    "{'id':'2','id':'2'}", VERDICT_FORGED },
+		{ "a body that is no JSON", SIGNS("a{id:|body:id|;}"), "a", "/a",
+		    "id=1", VERDICT_GENUINE },
+		{ "one that others might read as JSON", SIGNS("a{id:|body:id|;}"), "a",
+		    "/a", "{'id':1,}", VERDICT_ABSENT },
+		{ "one that is too deep for us", SIGNS("a{id:|body:id|;}"), "a", "/a",
+		    "{'id':1,'p':" DEEP "}", VERDICT_ABSENT },
+		{ "the same where it must not be there", WHEN_NOT("body:id"), "a", "/a",
+		    "{'id':1,'p':" DEEP "}", VERDICT_ABSENT },
+		{ "one behind a byte order mark", SIGNS("a{id:|body:id|;}"), "a", "/a",
+		    "\xef\xbb\xbf {'id':1}", VERDICT_ABSENT },
 		{ "nothing there, behind a step", SIGNS("a{id:|body:p->id|;}"), "a",
 		    "/a", "{'p':'{}'}", VERDICT_GENUINE },
 	};
