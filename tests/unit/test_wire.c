@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/os.h"
+#include "key_source.h"
 #include "test.h"
 #include "wire.h"
 
@@ -545,10 +546,58 @@ traffic(void)
 	buf_free(&body);
 }
 
+/* --- keys, secrets, what is refused ------------------------------------------------ */
+
+/* Each row at its own door, as long as it is needed, and at no other. */
+static void
+doors(void)
+{
+	static const struct { enum wire_type type; unsigned doors; size_t needed; }
+	t[] = {
+		{ WIRE_WANT_KEY, DOOR_WORKER, 8 + 4 + 1000 + 1 + 4 + KEY_NAME_LEN + 1 },
+		{ WIRE_KEY, DOOR_WORKER, 8 + 4 + WIRE_KEY_MAX + 4 },
+		{ WIRE_WANT_SECRET, DOOR_WORKER, 8 + 4 + 64 },
+		{ WIRE_SECRET, DOOR_WORKER, 8 + 4 + 512 },
+		{ WIRE_CAPTURE, DOOR_WORKER, 8 + 4 + 4 * 65 + 4 + 512 },
+		{ WIRE_QUARANTINE, DOOR_WORKER, EVENT_INLINE + 128 * 1024 },
+		{ WIRE_WINDOW, DOOR_OPERATOR, 8 + 4 + 64 + 4 },
+		{ WIRE_CAPTURED, DOOR_OPERATOR, 8 + 4 + 64 + 1 },
+		{ WIRE_CAPTURED_ROW, DOOR_OPERATOR, 8 + 4 + 64 + 8 + 4 + 4 + 512 },
+		{ WIRE_FORGET, DOOR_OPERATOR, 8 + 4 + 64 },
+	};
+	static const unsigned all[] = { DOOR_WORKER, DOOR_OPERATOR, DOOR_MASTER };
+	static char zeros[8];
+	struct wire_msg m;
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const struct wire_row *row = wire_row(t[i].type);
+
+		CHECKF(row != NULL && row->limit >= t[i].needed && !row->fd,
+		    "%s is as long as it must be, and carries nothing",
+		    row->name);
+		for (size_t j = 0; j < 3; j++) {
+			int fd, got;
+			struct wire *w = listener(all[j], &fd);
+			unsigned char head[8] = { 0, 0, 0, 8,
+			    (unsigned char)t[i].type, WIRE_VERSION, 0, 0 };
+
+			if (write(fd, head, 8) != 8 || write(fd, zeros, 8) != 8)
+				abort();
+			got = wire_receive(w, &e) == 0 ? wire_next(w, &m, &e) : -1;
+			CHECKF(got == ((t[i].doors & all[j]) != 0 ? 1 : -1),
+			    "%s at the door %u: %d", row->name, all[j], got);
+			wire_free(w);
+			close(fd);
+		}
+	}
+}
+
 int
 main(void)
 {
 	fields();
+	doors();
 	strangers();
 	traffic();
 	TEST_END("wire");
