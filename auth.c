@@ -803,8 +803,14 @@ keys_captured(struct judge *j, struct rings *out)
 		    STR_ARG(j->r->captured[i]), STR_ARG(j->r->hook->path),
 		    j->alternative) };
 
-		if (!keyring_get(j->ring, w.id, j->now, &known))
-			return wants(w);
+		if (!keyring_get(j->ring, w.id, j->now, &known)) {
+			if (out->n == 0)
+				return wants(w);
+			/* Those that are here may do. */
+			out->may_ask = true;
+			out->again = w;
+			continue;
+		}
 		if (known.keys != NULL && out->n < LISTS_MAX)
 			out->lists[out->n++] = known.keys;
 		if (j->now - known.came_at >= AGAIN_SECRET) {

@@ -208,6 +208,8 @@ verify_chain(const struct chain *c, const struct cert_rule *rule, int64_t now,
 	if (X509_STORE_CTX_init(ctx, store, c->leaf, c->others) != 1)
 		goto out;
 	X509_STORE_CTX_set_time(ctx, 0, (time_t)(now / 1000));
+	/* No SHA-1 below the root, no RSA below 2048 bits. */
+	X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(ctx), 2);
 	if (X509_verify_cert(ctx) != 1) {
 		err_set(e, ERR_DATA, "the certificate's chain does not hold: %s",
 		    X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));

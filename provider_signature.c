@@ -1008,6 +1008,15 @@ read_key_form(struct reader *r, const struct json_object *v, struct signature *s
 	return 0;
 }
 
+static bool
+is_of_body(const struct piece *p, const void *arg)
+{
+	(void)arg;
+	return p->op == PIECE_BODY || p->op == PIECE_FIELDS || p->op == PIECE_PAIRS ||
+	    p->op == PIECE_COUNT || (p->op == PIECE_PLACE &&
+	    (p->place.kind == PLACE_BODY || p->place.kind == PLACE_FIELD));
+}
+
 static int
 read_signature(struct reader *r, const struct json_object *o,
     const struct time_rule *inherited, struct signature *s)
@@ -1036,6 +1045,9 @@ read_signature(struct reader *r, const struct json_object *o,
 	    read_signs(r, o, raw.signs, &words, s) != 0)
 		return -1;
 	words.secret = false;
+	if (s->each.n > 0 && template_any(&s->signs, is_of_body, NULL))
+		return json_err(r->doc, raw.signs, r->e, "with \"each\" what is signed "
+		    "stands in the item: a body would be read again for each");
 	if ((raw.also != NULL && read_also(r, raw.also, &words, s) != 0) ||
 	    read_keys(r, raw.keys, &words, s) != 0 ||
 	    read_certificate(r, raw.certificate, s) != 0 ||

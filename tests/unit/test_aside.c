@@ -148,6 +148,8 @@ test_windows(void)
 	CHECK(is_kept(c, "one", "the secret"), "and kept");
 	CHECK(offer(c, "one", "stranger", name) == REFUSED_NO_WINDOW &&
 	    is_kept(c, "one", "the secret"), "then it is shut");
+	CHECK(offer(c, "two\none", "the secret", name) == 0 &&
+	    strcmp(name, "one") == 0, "but to what is kept: its answer was lost");
 	CHECK(mode_of("one.db.secrets") == 0700 &&
 	    mode_of("one.db.secrets/one") == 0600, "nobody else may look");
 	CHECK(files_in("one.db.secrets") == 1, "nothing else lies there");

@@ -208,6 +208,9 @@ test_refused_files(void)
 		    "the header \"X-Accel-Redirect\" is not the file's to set" },
 		{ "{'accepted':{'headers':{'A':'b\\r\\nC: d'}}}", "p.json:1:25: a "
 		    "header's name and value must be printable ASCII" },
+		{ "{'signature':{'item':'s','each':'list','algorithm':'hmac-sha256',"
+		    "'signs':'{body:a}{item:b}'}}", "p.json:1:66: with \"each\" what is "
+		    "signed stands in the item: a body would be read again for each" },
 		/* Where keys come from. */
 #define KEYED(keys)	SIG(",'keys':" keys)
 		{ KEYED("1"), "p.json:1:58: \"keys\" must be an object" },

@@ -748,6 +748,7 @@ struct made {
 	const char	*oid;		/* an extension */
 	const char	*usage;		/* keyUsage */
 	long		 from, until;	/* seconds from T; 0, 0: a day around it */
+	bool		 sha1;
 };
 
 static void
@@ -809,7 +810,7 @@ make_cert(struct made m)
 		add_oid(c, m.oid);
 	if (X509_sign(c, m.issuer != NULL ? m.issuer_key : key,
 	    EVP_PKEY_is_a(m.issuer != NULL ? m.issuer_key : key, "ED25519") ? NULL :
-	    EVP_sha256()) == 0)
+	    m.sha1 ? EVP_sha1() : EVP_sha256()) == 0)
 		abort();
 	return c;
 }
@@ -896,6 +897,8 @@ test_chains(void)
 	    *old = CERT(.cn = "inter", .key = p384, .ca = true, .issuer = root,
 		.issuer_key = p256_other, .from = -10 * DAY, .until = -1),
 	    *lone = CERT(.cn = "leaf"),
+	    *weak = CERT(.issuer = root, .issuer_key = p256_other, .sha1 = true),
+	    *strong = CERT(.issuer = root, .issuer_key = p256_other),
 	    *forged = CERT(.issuer = root, .issuer_key = p256);
 	struct str hash = sha256_of(root), other_hash = sha256_of(other),
 	    root_pem = pem_of(root), inter_pem = pem_of(inter), junk = STR("junk");
@@ -927,6 +930,10 @@ test_chains(void)
 		    { der(lone), der(root) }, 2, false },
 		{ "not signed by it", { &hash, 1, { 0 }, NULL, 0 },
 		    { der(forged), der(root) }, 2, false },
+		{ "signed by it", { &hash, 1, { 0 }, NULL, 0 },
+		    { der(strong), der(root) }, 2, true },
+		{ "signed by it with SHA-1", { &hash, 1, { 0 }, NULL, 0 },
+		    { der(weak), der(root) }, 2, false },
 		{ "an issuer that is none", { &hash, 1, { 0 }, NULL, 0 },
 		    { der(under), der(no_ca), der(root) }, 3, false },
 		{ "one that may not sign certificates", { &hash, 1, { 0 }, NULL, 0 },
@@ -967,6 +974,8 @@ test_chains(void)
 	X509_free(under);
 	X509_free(old);
 	X509_free(lone);
+	X509_free(weak);
+	X509_free(strong);
 	X509_free(forged);
 }
 
