@@ -520,6 +520,14 @@ test_captured(void)
 	reply_refused(ticket, REFUSED_NO_KEY);
 	CHECK(status[0] == 401, "who has no secret takes nothing");
 	end();
+
+	begin("'/a':{'provider':" CAPTURE ",'secret':['plain:own','captured:new']}", "");
+	take(0, "/a", signed_by("own", ""), "{}");
+	CHECK(status[0] == 200 && says(0), "what the hook's own secret proves asks for "
+	    "no other");
+	take(1, "/a", signed_by("other", ""), "{}");
+	CHECK(status[1] == 0 && says(WIRE_WANT_SECRET), "what it does not prove does");
+	end();
 }
 
 /* --- refused, and set aside ----------------------------------------------------------------- */
