@@ -92,9 +92,10 @@ say(struct decision d, struct answer a, const char *reason)
 }
 
 struct answer
-handler_later(void)
+handler_later(const struct route *r)
 {
-	return plain(503, STR(RETRY_AFTER));
+	return r != NULL && r->provider->later.set ? r->provider->later.answer :
+	    plain(503, STR(RETRY_AFTER));
 }
 
 static bool
@@ -268,6 +269,24 @@ kind_wanted(const struct provider *p, const struct request *q)
 	return (enum body_kind)(p->bodies & said);
 }
 
+/* Each line a text of its own; nothing on the last one. */
+static bool
+lines_of_json(const struct request *q)
+{
+	struct str rest = q->body, line;
+
+	while (rest.p != NULL) {
+		line = str_trim(str_cut(&rest, '\n'));
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		if (line.n == 0 && rest.n == 0)
+			break;
+		if (json_scan(line, q->json, NULL) != JSON_OK)
+			return false;
+	}
+	return true;
+}
+
 static bool
 well_formed(const struct provider *p, struct request *q, enum body_kind kind)
 {
@@ -277,7 +296,7 @@ well_formed(const struct provider *p, struct request *q, enum body_kind kind)
 	if (q->body.n == 0)
 		return p->empty || (kind & (BODY_JSON | BODY_MULTIPART)) == 0;
 	if (kind & BODY_JSON)
-		return request_json(q);
+		return request_json(q) || (p->lines && lines_of_json(q));
 	if (kind & (BODY_FORM | BODY_MULTIPART))
 		return request_fields(q, &pairs, &n) == 0;
 	return true;
@@ -368,7 +387,7 @@ handler_decide(const struct setting *s, struct request *q,
 	if (q->fault == REQUEST_TOO_LARGE || q->body.n > r->max_body)
 		return say(d, plain(413, STR_NONE), "body-too-large");
 	if (q->fault == REQUEST_NO_ROOM)
-		return say(d, handler_later(), "worker-memory");
+		return say(d, handler_later(r), "worker-memory");
 	if (!may_come_from(r->hook, q))
 		return say(d, plain(403, STR_NONE), "address");
 	if (!certificate_fits(r->hook, q))
@@ -409,7 +428,7 @@ handler_decide(const struct setting *s, struct request *q,
 
 	d.action = ACT_STORE;
 	if (!event_of(r, q, &d.verdict, now, dice, &d.event))
-		return say(d, handler_later(), "worker-memory");
+		return say(d, handler_later(r), "worker-memory");
 	if (hs.step == HANDSHAKE_ANSWER)
 		d.answer = hs.answer;
 	else if (!accepted(r, q, now, &d.answer))
@@ -438,7 +457,7 @@ handler_stored(const struct decision *d, const struct stored *as,
 	    "X-Hooklatch-Provider: %.*s\r\nX-Hooklatch-Repeat: %d\r\n",
 	    STR_ARG(h->pass), as->id, STR_ARG(h->path), STR_ARG(h->provider),
 	    repeat);
-	return extra.p == NULL ? handler_later() : plain(503, extra);
+	return extra.p == NULL ? handler_later(d->route) : plain(503, extra);
 }
 
 struct answer
@@ -452,7 +471,7 @@ handler_refused(const struct decision *d, enum wire_refusal why)
 	case REFUSED_NO_WINDOW:
 		return d->not_captured;
 	default:
-		return handler_later();
+		return handler_later(d->route);
 	}
 }
 
@@ -708,7 +727,7 @@ finish(struct handler *h, struct flight *f, const struct answer *a)
 static void
 finish_later(struct handler *h, struct flight *f, const char *reason)
 {
-	struct answer a = handler_later();
+	struct answer a = handler_later(f->decision.route);
 
 	f->decision.reason = reason;
 	finish(h, f, &a);

@@ -83,7 +83,8 @@ struct decision	handler_decide(const struct setting *, struct request *q,
 struct answer	handler_stored(const struct decision *, const struct stored *,
 		    struct arena *);
 struct answer	handler_refused(const struct decision *, enum wire_refusal);
-struct answer	handler_later(void);		/* 503 with Retry-After */
+/* 503 with Retry-After, or what the provider's file says; route may be NULL. */
+struct answer	handler_later(const struct route *);
 
 /* --- acting ------------------------------------------------------------------ */
 

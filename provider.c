@@ -208,7 +208,7 @@ look_away(struct reader *r, const struct json_object *v, void *base,
 struct raw_provider {
 	struct provider	 p;		/* first: rows read into it */
 	const struct json_object *signature, *time, *event, *handshakes, *accepted,
-	    *refused, *malformed;
+	    *refused, *malformed, *later;
 };
 
 const struct row provider_rows[] = {
@@ -219,6 +219,7 @@ const struct row provider_rows[] = {
 	CHOICES(struct provider, bodies, body_words),
 	FLAG(struct provider, any_type),
 	FLAG(struct provider, empty),
+	FLAG(struct provider, lines),
 	{ "methods", read_methods, offsetof(struct provider, methods),
 	    offsetof(struct provider, nmethods), NULL, SHAPE_TEXTS, NULL },
 	KEEP_ROWS(struct raw_provider, signature, SHAPE_ONE_OR_LIST,
@@ -229,6 +230,7 @@ const struct row provider_rows[] = {
 	KEEP_ROWS(struct raw_provider, accepted, SHAPE_OBJECT, answer_rows),
 	KEEP_ROWS(struct raw_provider, refused, SHAPE_OBJECT, answer_rows),
 	KEEP_ROWS(struct raw_provider, malformed, SHAPE_OBJECT, answer_rows),
+	KEEP_ROWS(struct raw_provider, later, SHAPE_OBJECT, answer_rows),
 	SECONDS(struct provider, deadline),
 	READ(struct provider, retries, read_retries, NULL, SHAPE_TEXT),
 	BYTES(struct provider, max_body),
@@ -266,8 +268,12 @@ read_whole(struct reader *r, struct str id)
 	    read_answer(r, raw.refused, "\"refused\"", 401,
 	    &r->p->refused) != 0 ||
 	    read_answer(r, raw.malformed, "\"malformed\"", 400,
-	    &r->p->malformed) != 0)
+	    &r->p->malformed) != 0 ||
+	    read_answer(r, raw.later, "\"later\"", 503, &r->p->later) != 0)
 		return -1;
+	if (r->p->later.set && r->p->later.answer.status < 400)
+		return json_err(r->doc, raw.later, r->e, "\"later\" is what is said when "
+		    "an event cannot be kept: its \"status\" is 400 or more");
 	return 0;
 }
 

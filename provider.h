@@ -205,6 +205,7 @@ struct provider {
 	unsigned	 bodies;	/* enum body_kind, or BODY_ANY */
 	bool		 any_type;	/* the Content-Type is not looked at */
 	bool		 empty;		/* an empty body is well-formed */
+	bool		 lines;		/* JSON may be a text on each line */
 	uint64_t	 max_body;	/* bytes; 0: not said */
 
 	struct signature *signatures;	/* alternatives, in order */
@@ -213,7 +214,7 @@ struct provider {
 	struct handshake_rule *handshakes;
 	size_t		 nhandshakes;
 	struct reply	 accepted;
-	struct provider_answer refused, malformed;
+	struct provider_answer refused, malformed, later;
 
 	int64_t		 deadline;	/* ms that the provider waits; 0: not said */
 	struct str	 retries;	/* as written */

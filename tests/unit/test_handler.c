@@ -37,6 +37,11 @@ static const char configuration[] = "{"
 	"\"secret\": \"plain:s3cret\" },"
     "\"/head\": { \"provider\": \"trello\", \"secret\": \"plain:s3cret\","
 	"\"url\": \"https://example.com/head\" },"
+    "\"/lines\": { \"provider\": { \"signature\": { \"header\": "
+	"\"X-Hub-Signature-256\", \"form\": \"sha256={sig:hex}\","
+	"\"algorithm\": \"hmac-sha256\" }, \"bodies\": [\"json\"],"
+	"\"lines\": true, \"later\": { \"status\": 429, \"headers\": "
+	"{ \"Retry-After\": \"7\" } } }, \"secret\": \"plain:s3cret\" },"
     "\"/meta\": { \"provider\": \"meta\", \"secret\": \"plain:s3cret\","
 	"\"verify_token\": \"plain:t0ken\" }"
     "} }";
@@ -615,7 +620,7 @@ answers(void)
 	    "too large for the engine: 413");
 	CHECK(handler_refused(&d, REFUSED_REPLAY).status == 401,
 	    "a replay that is refused: 401");
-	a = handler_later();
+	a = handler_later(NULL);
 	CHECK(a.status == 503 && has(a.extra, "Retry-After: "), "later: 503");
 
 	d = DECIDE(.target = "/pass", .secret = "s3cret");
@@ -633,6 +638,40 @@ answers(void)
 	d = DECIDE(.target = "/pass", .secret = "wrong");
 	CHECK(d.action == ACT_ANSWER && d.answer.status == 401 &&
 	    !has(d.answer.extra, "X-Accel"), "what is not genuine does not pass");
+}
+
+/* What a provider's file says of bodies in lines, and of "not now". */
+static void
+lines_and_later(void)
+{
+	static const struct { const char *says, *body; int status; } t[] = {
+		{ "one text", "{\"a\":1}", 200 },
+		{ "one text on several lines", "{\n\"a\":1\n}", 200 },
+		{ "a text on each line", "{\"a\":1}\n{\"a\":2}\r\n[3]\n", 200 },
+		{ "without the last line's end", "{\"a\":1}\n{\"a\":2}", 200 },
+		{ "one that is broken", "{\"a\":1}\n{\"a\":2\n", 400 },
+		{ "an empty line between", "{\"a\":1}\n\n{\"a\":2}\n", 400 },
+		{ "two on a line", "{\"a\":1}{\"a\":2}\n", 400 },
+		{ "lines alone", "\n\n", 400 },
+	};
+	struct decision d;
+	struct answer a;
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		d = DECIDE(.target = "/lines", .secret = "s3cret",
+		    .body = t[i].body);
+		CHECKF(d.answer.status == t[i].status, "lines of JSON: %s: %d",
+		    t[i].says, d.answer.status);
+	}
+	d = DECIDE(.secret = "s3cret", .body = "{\"a\":1}\n{\"a\":2}\n");
+	CHECK(d.answer.status == 400, "where the file does not say so they are not "
+	    "well-formed");
+	d = DECIDE(.target = "/lines", .secret = "s3cret");
+	a = handler_refused(&d, REFUSED_BUSY);
+	CHECK(a.status == 429 && has(a.extra, "Retry-After: 7\r\n"),
+	    "busy: what the provider tries again after");
+	CHECK(handler_refused(&d, REFUSED_REPLAY).status == 401,
+	    "what is refused is refused as ever");
 }
 
 /* Deciding is pure: the same in, the same out, and nothing else moved. */
@@ -681,6 +720,7 @@ main(void)
 	health();
 	events();
 	answers();
+	lines_and_later();
 	pure();
 	arena_free(arena);
 	setting_drop(setting);
