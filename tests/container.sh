@@ -26,7 +26,7 @@ cannot() {
 }
 
 remove() {
-	podman rm -f -t 0 "$NAME" "$NAME-e2e" >/dev/null 2>&1 || :
+	podman rm --ignore -f -v -t 0 "$NAME" "$NAME-e2e" >/dev/null 2>&1 || :
 }
 
 # build TAG ARGUMENT...: prints the image's id
@@ -61,7 +61,7 @@ run() {
 	free_port
 	# What it would say on stderr goes to a log of its own.
 	start container sh -c 'exec "$@" 2>>"$0"' "$T/log/stderr" \
-	    podman run --rm --name "$NAME" --network host --pull=never \
+	    podman run --name "$NAME" --network host --pull=never \
 	    --ulimit "nofile=$(limit -n)" --ulimit "nproc=$(limit -u)" \
 	    --read-only --read-only-tmpfs=false \
 	    --tmpfs "$SERVICE:rw,mode=1777,size=16m" \
@@ -110,13 +110,12 @@ not() {
 	! "$@"
 }
 
+# Its status can be asked for as long as nobody removes it, however fast it ended.
 podman_stopped_with_0() {
-	local waiter status
-	podman wait "$NAME" >"$T/status" 2>>"$T/log/podman" &
-	waiter=$!
+	local status
 	podman kill -s TERM "$NAME" >>"$T/log/podman" 2>&1 || return 1
-	wait "$waiter" || return 1
-	status=$(cat "$T/status")
+	status=$(podman wait "$NAME" 2>>"$T/log/podman") || return 1
+	podman rm -v "$NAME" >>"$T/log/podman" 2>&1 || return 1
 	[ "$status" = 0 ] || { echo "status $status"; return 1; }
 }
 
@@ -211,7 +210,7 @@ check "a local inbox under K_SERVICE does not start" \
     not run -e SECRET -e K_SERVICE=hooks -e INBOX=sqlite:/var/lib/hooklatch/inbox.db
 check "and says what to set" grep -qE 'pubsub:|none' "$T/log/container"
 stop container || :
-podman rm -f -t 0 "$NAME" >/dev/null 2>&1 || :
+remove
 
 # --- the promises of every front -----------------------------------------------------
 
