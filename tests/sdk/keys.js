@@ -19,10 +19,10 @@ function ed25519(more)
 	return { secrets: ED25519, window: 300, ...more };
 }
 
-function discord(provider)
+function discord(provider, window)
 {
 	return ed25519({
-		provider, sdk: 'discord-interactions',
+		provider, window, sdk: 'discord-interactions',
 		stricter: NO_CLOCK,
 		params: ({ raw }) => ({ public_key: raw.toString('hex') }),
 		header: 'X-Signature-Ed25519', time: 'X-Signature-Timestamp',
@@ -46,8 +46,8 @@ function discord(provider)
 }
 
 module.exports = [
-	discord('discord'),
-	discord('discord-webhook-events'),
+	discord('discord', 300),
+	discord('discord-webhook-events', 900),
 
 	ed25519({
 		provider: 'telnyx', sdk: 'telnyx',
