@@ -36,7 +36,7 @@ WALL	= event wire bundle conf conf_place key_source
 LEAVES	= auth_mac auth_key auth_static auth_jws auth_cert auth_cipher
 JUDGE	= $(LEAVES) request body template condition reply answer \
 	  provider provider_words provider_signature provider_answer \
-	  route keyring auth handshake
+	  route keyring auth auth_keys auth_look auth_event handshake
 PROVIDERS = provider_find provider_texts
 ROAD	= frame handler link pool fcgi_main
 COURIER	= courier/main courier/door courier/batch courier/bodies \

@@ -27,7 +27,7 @@ FLOORS=(
 	"condition.[ch] reply.[ch]"
 	"provider.[ch] provider_words.[ch] provider_signature.c provider_answer.c provider_examples.[ch] provider_schema.c forge.[ch]"
 	"route.h"
-	"auth.[ch] auth_sign.[ch] keyring.[ch] route.c" # making routes makes keys
+	"auth.[ch] auth_parts.h auth_keys.c auth_look.c auth_event.c auth_sign.[ch] keyring.[ch] route.c" # making routes makes keys
 	"handshake.[ch] provider_trial.[ch]"
 	"link.[ch] handler.[ch]"
 	"pool.[ch] fcgi_main.c"
@@ -90,6 +90,8 @@ home 'json-c/' 'base/json\.c'
 home 'sqlite3\.h' 'courier/.*'
 home 'curl/' 'cli/.*|courier/.*'
 home 'openssl/' 'base/(str|digest)\.c|auth(_[a-z]+)?\.[ch]'
+is "what auth.c is made of is nobody else's" "auth.c auth_event.c auth_keys.c auth_look.c" \
+    "$(grep -lE '^#[ \t]*include[ \t]+"auth_parts\.h"' ./*.[ch] courier/*.[ch] cli/*.[ch] tests/*/*.[ch] | sed 's#^\./##' | xargs)"
 
 # --- what is in the programs ---------------------------------------------------------
 
