@@ -18,7 +18,8 @@ struct bundle;
 struct bundle	*bundle_new(void);
 void		 bundle_free(struct bundle *);	/* wipes; takes NULL */
 
-/* Copies.  name: "conf", "secret:env:NAME", "secret:file:PATH", "provider:ID". */
+/* Copies.  name: "conf", "secret:env:NAME", "secret:file:PATH", "provider:ID",
+   "providers": the directory of those, for errors. */
 int		 bundle_put(struct bundle *, struct str name, struct str bytes);
 				/* over one of that name; -1: no memory */
 /* STR_NONE when it is not there. */

@@ -339,6 +339,8 @@ conf_gather_providers(struct bundle *b, struct str path, struct err *e)
 		    str_ends(str_of(d->d_name), STR(".json")))
 			rc = gather_provider(b, path, d->d_name, e);
 	closedir(dir);
+	if (rc == 0 && bundle_put(b, STR("providers"), path) == -1)
+		return err_set(e, ERR_OS, "no memory");
 	return rc;
 }
 

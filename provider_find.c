@@ -1,7 +1,33 @@
 /*
  * provider_find.c - the text of a provider's file, by its id.  See provider_texts.h.
  */
+#include <stdio.h>
+
 #include "provider_texts.h"
+
+#define ID_MAX	255		/* a file's name is not longer */
+
+struct str
+provider_source(const struct bundle *own, struct str id,
+    char name[PROVIDER_NAME_MAX])
+{
+	struct str text = STR_NONE, dir = STR("providers");
+	char entry[sizeof("provider:") + ID_MAX];
+
+	if (own != NULL && id.n <= ID_MAX) {
+		snprintf(entry, sizeof(entry), "provider:%.*s", STR_ARG(id));
+		text = bundle_get(own, str_of(entry));
+	}
+	if (text.p != NULL)
+		dir = bundle_get(own, STR("providers"));
+	else
+		text = provider_text(id);
+	if (name != NULL)
+		snprintf(name, PROVIDER_NAME_MAX, "%.*s%s%.*s.json",
+		    STR_ARG(str_head(dir, 200)), dir.n > 0 ? "/" : "",
+		    STR_ARG(str_head(id, ID_MAX)));
+	return text;
+}
 
 struct str
 provider_text(struct str id)

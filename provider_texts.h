@@ -1,5 +1,6 @@
 /*
- * provider_texts.h - the providers' files as texts, compiled into the programs.
+ * provider_texts.h - the providers' files as texts: those compiled into the programs,
+ * and the operator's own in a bundle.
  *
  * Known to both sides of the wall: the worker compiles the files of its hooks, the
  * courier only looks up where keys are to be had.
@@ -7,9 +8,19 @@
 #ifndef PROVIDER_TEXTS_H
 #define PROVIDER_TEXTS_H
 
-#include "base/str.h"
+#include "bundle.h"
 
-/* By id; STR_NONE when there is none. */
+#define PROVIDER_NAME_MAX	512
+
+/*
+ * The operator's file, else the one in the program; STR_NONE: there is none.  own: a
+ * bundle, or NULL.  name: what errors call it ("/etc/hooklatch/providers/acme.json"),
+ * or NULL.
+ */
+struct str		 provider_source(const struct bundle *own, struct str id,
+			    char name[PROVIDER_NAME_MAX]);
+
+/* Of those in the program: by id; STR_NONE when there is none. */
 struct str		 provider_text(struct str id);
 size_t			 provider_text_count(void);
 struct str		 provider_text_id(size_t i);	/* sorted */

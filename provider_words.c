@@ -1,6 +1,7 @@
 /*
  * provider_words.c - see provider_words.h.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,7 +98,8 @@ word_choose(struct reader *r, const struct json_object *v, struct str word,
     const char *name, const struct choice *choices, unsigned *out)
 {
 	const char *words[WORDS_MAX + 1], *near;
-	size_t n = 0;
+	char list[256] = "";
+	size_t n = 0, at = 0;
 
 	for (const struct choice *c = choices; c->name != NULL; c++) {
 		if (str_eq(word, str_of(c->name))) {
@@ -110,8 +112,12 @@ word_choose(struct reader *r, const struct json_object *v, struct str word,
 	if ((near = conf_nearest(word, words)) != NULL)
 		return json_err(r->doc, v, r->e, "\"%.*s\" is no \"%s\"; did you "
 		    "mean \"%s\"?", STR_ARG(str_head(word, 60)), name, near);
-	return json_err(r->doc, v, r->e, "\"%.*s\" is no \"%s\"",
-	    STR_ARG(str_head(word, 60)), name);
+	for (size_t i = 0; i < n && at < sizeof(list); i++)
+		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s\"%s\"",
+		    i > 0 ? ", " : "", words[i]);
+	return json_err(r->doc, v, r->e, "\"%.*s\" is no \"%s\"%s%s",
+	    STR_ARG(str_head(word, 60)), name, at < sizeof(list) ? "; there is " :
+	    "; docs/providers.md has them", at < sizeof(list) ? list : "");
 }
 
 int

@@ -348,25 +348,11 @@ share(struct routes *all, struct provider *p, struct err *e)
 	return p;
 }
 
-/* The operator's own file, else the one in the program. */
-static struct str
-provider_source(const struct bundle *b, struct str id, char name[300])
-{
-	char entry[300];
-	struct str text;
-
-	snprintf(entry, sizeof(entry), "provider:%.*s", STR_ARG(str_head(id, 255)));
-	text = bundle_get(b, str_of(entry));
-	snprintf(name, 300, "%s%.*s.json", text.p != NULL ? "" : "providers/",
-	    STR_ARG(str_head(id, 255)));
-	return text.p != NULL ? text : provider_text(id);
-}
-
 static const struct provider *
 find_provider(struct routes *all, const struct hook *h, const struct bundle *b,
     struct err *e)
 {
-	char name[300];
+	char name[PROVIDER_NAME_MAX];
 	struct str text, near;
 
 	if (h->own.p != NULL) {

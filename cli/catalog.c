@@ -66,25 +66,12 @@ catalog_id(const struct catalog *c, size_t i)
 	return i < c->n ? c->ids[i] : STR_NONE;
 }
 
-static struct str
-own_text(const struct catalog *c, struct str id)
-{
-	char name[128];
-
-	if (c->own == NULL || id.n > 100)
-		return STR_NONE;
-	snprintf(name, sizeof(name), "%.*s%.*s", STR_ARG(OWN), STR_ARG(id));
-	return bundle_get(c->own, str_of(name));
-}
-
 struct str
 catalog_text(const struct catalog *c, struct str id, struct err *e)
 {
-	struct str text = own_text(c, id), near = STR_NONE;
+	struct str text = provider_source(c->own, id, NULL), near = STR_NONE;
 	size_t far = 2 + id.n / 4;
 
-	if (text.p == NULL)
-		text = provider_text(id);
 	if (text.p != NULL)
 		return text;
 	for (size_t i = 0; i < c->n && id.n <= 64; i++)
@@ -105,10 +92,10 @@ struct provider *
 catalog_read(const struct catalog *c, struct str id, struct err *e)
 {
 	struct str text = catalog_text(c, id, e);
-	char name[128];
+	char name[PROVIDER_NAME_MAX];
 
 	if (text.p == NULL)
 		return NULL;
-	snprintf(name, sizeof(name), "providers/%.*s.json", STR_ARG(id));
+	provider_source(c->own, id, name);
 	return provider_read(text, id, name, e);
 }

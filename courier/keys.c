@@ -454,15 +454,8 @@ hook_find(const struct conf *c, const char *path)
 static struct str
 file_of(const struct keys *k, const struct hook *h)
 {
-	char name[300];
-	struct str text;
-
-	if (h->own.p != NULL)
-		return h->own;
-	snprintf(name, sizeof(name), "provider:%.*s",
-	    STR_ARG(str_head(h->provider, 255)));
-	text = bundle_get(k->bundle, str_of(name));
-	return text.p != NULL ? text : provider_text(h->provider);
+	return h->own.p != NULL ? h->own :
+	    provider_source(k->bundle, h->provider, NULL);
 }
 
 /*

@@ -90,7 +90,10 @@ test_refused_files(void)
 		    "from 0 to 2592000" },
 		{ "{'any_type':true}", "p.json:1:1: with \"any_type\" the one kind of "
 		    "body must stand in \"bodies\"" },
-		{ "{'asks':['ulr']}", "p.json:1:10: \"ulr\" is no \"asks\"" },
+		{ "{'asks':['ulr']}", "p.json:1:10: \"ulr\" is no \"asks\"; there is "
+		    "\"verify_token\", \"public_key\", \"client_id\", \"app_key\", "
+		    "\"key_id\", \"topic_arn\", \"webhook_id\", \"audience\", "
+		    "\"email\", \"origin\", \"topic\", \"issuer\", \"url\"" },
 		{ "{'signature':{'header':'X-Sig'}}", "p.json:1:2: a signature needs an "
 		    "\"algorithm\"" },
 		{ "{'signature':{'algorithm':'hmac-sha256'}}", "p.json:1:2: a signature "
@@ -103,7 +106,8 @@ test_refused_files(void)
 		    "p.json:1:32: \"hmac-sha265\" is no \"algorithm\"; did you mean "
 		    "\"hmac-sha256\"?" },
 		{ "{'signature':{'header':'X-Sig','algorithm':'md5'}}",
-		    "p.json:1:32: \"md5\" is no \"algorithm\"" },
+		    "p.json:1:32: \"md5\" is no \"algorithm\"; docs/providers.md has "
+		    "them" },
 		{ "{'signature':{'header':'X_Sig','algorithm':'equal'}}", "p.json:1:15: "
 		    "\"X_Sig\": web servers drop headers with \"_\" in their names" },
 		{ "{'signature':{'header':'X Sig','algorithm':'equal'}}", "p.json:1:15: "
@@ -116,7 +120,8 @@ test_refused_files(void)
 		    "signature is written: {sig:hex}, {sig:base64} or "
 		    "{sig:base64url}" },
 		{ SIG(",'form':'v1={sig:hxe}'"), "p.json:1:58: \"hxe\" is no "
-		    "\"encoding\"" },
+		    "\"encoding\"; there is \"raw\", \"hex\", \"base64\", "
+		    "\"base64url\", \"base64-hex\", \"auto\"" },
 		{ SIG(",'form':'v1={sig:hex'"), "p.json:1:58: a brace without its "
 		    "partner in \"form\"" },
 		{ SIG(",'form':'{time}{sig:hex}'"), "p.json:1:58: two names in \"form\" "
@@ -157,7 +162,8 @@ test_refused_files(void)
 		{ SIG(",'key':'auto'"), "p.json:1:58: \"auto\" is for public keys" },
 		{ SIG(",'key':{'decoed':'hex'}"), "p.json:1:65: unknown word \"decoed\" "
 		    "in \"key\"; did you mean \"decode\"?" },
-		{ SIG(",'for':['xml']"), "p.json:1:65: \"xml\" is no \"for\"" },
+		{ SIG(",'for':['xml']"), "p.json:1:65: \"xml\" is no \"for\"; "
+		    "there is \"json\", \"form\", \"multipart\", \"any\"" },
 		{ SIG(",'time':{'unit':'s','window':300}"), "p.json:1:58: \"time\" does "
 		    "not say where it is, and \"form\" captures no {time}" },
 		{ SIG(",'time':{'header':'X-Time','window':300}"), "p.json:1:58: the "
@@ -172,7 +178,7 @@ test_refused_files(void)
 		{ "{'time':{'header':'X-Time'}}", "p.json:1:2: \"time\" without a "
 		    "\"signature\" that signs it" },
 		{ SIG(",'time':{'header':'X','unit':'sec'}"), "p.json:1:79: \"sec\" is "
-		    "no \"unit\"" },
+		    "no \"unit\"; there is \"s\", \"ms\", \"iso8601\", \"http\"" },
 		{ SIG(",'also':[{'place':'query:h'}]"), "p.json:1:66: an item of "
 		    "\"also\" needs \"place\" and \"equals\"" },
 		{ "{'signature':{'header':'S','algorithm':'sha256'}}", "p.json:1:2: a "

@@ -1168,7 +1168,9 @@ test_gather(void)
 		    "one newline only");
 		CHECK(str_eq(bundle_get(b, STR("provider:acme")),
 		    STR("{\"name\":\"Acme\"}")), "a provider's file");
-		CHECK(bundle_count(b) == 5, "and nothing else");
+		CHECK(str_ends(bundle_get(b, STR("providers")), STR("/p")),
+		    "where that came from");
+		CHECK(bundle_count(b) == 6, "and nothing else");
 	}
 	bundle_free(b);
 
@@ -1180,7 +1182,7 @@ test_gather(void)
 	    "a variable that is not set: %s", e.text);
 	bundle_free(b);
 	b = conf_gather(path, false, &e);
-	CHECK(b != NULL && bundle_count(b) == 2,
+	CHECK(b != NULL && bundle_count(b) == 3,
 	    "the courier's half names no secret of the hooks");
 	bundle_free(b);
 
