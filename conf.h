@@ -10,6 +10,7 @@
 #ifndef CONF_H
 #define CONF_H
 
+#include "base/codec.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -39,6 +40,50 @@ struct cidr {
 	unsigned	bits;		/* 0 to 128 */
 };
 
+/* Where an event goes after it is committed; the courier's half. */
+enum destination_kind { TO_EXEC, TO_HTTP };
+
+struct destination {
+	struct str	name;		/* "staging" */
+	struct str	where;		/* "file:line:column", for errors later */
+	enum destination_kind kind;
+
+	/* exec */
+	struct str	*argv;		/* argv[0] is a path */
+	size_t		 nargv;
+	struct str	directory;	/* where it runs */
+	struct pair	*environment;	/* a value may be a reference */
+	size_t		 nenvironment;
+
+	/* http */
+	struct str	url;		/* a template: courier/letter.h */
+	struct str	method;
+	struct pair	*headers;	/* a value is a reference or a template */
+	size_t		 nheaders;
+	struct str	body;		/* a template; empty: the body as it came */
+	struct str	sign;		/* references, or empty */
+	struct str	bearer;
+	struct str	basic;		/* of "USER:PASSWORD" */
+
+	/* when, how often, in what order */
+	int64_t		 timeout;	/* ms for one attempt */
+	uint64_t	 concurrency;	/* attempts at the same time */
+	bool		 one_at_a_time;
+	bool		 latest_wins;	/* of those that wait only the newest goes */
+	struct str	serialize_by;	/* a place in the request, or empty */
+	int64_t		 delay;		/* ms from the commit to the first attempt */
+	int64_t		 retry_first;	/* ms between attempts: at first, at most */
+	int64_t		 retry_most;
+	uint64_t	 tries;		/* then it is dead; 0: until give_up */
+	int64_t		 give_up;	/* ms from the commit, then it is dead */
+};
+
+/* One entry of a hook's "deliver". */
+struct deliver {
+	struct str	to;		/* a destination's name */
+	struct str	when;		/* conditions, as JSON text; empty: always */
+};
+
 struct hook {
 	struct str	path;		/* "/hooks/github" */
 	struct str	provider;	/* its id; "own" when own != .p NULL */
@@ -63,6 +108,8 @@ struct hook {
 	size_t		 nfrom;
 	struct str	 client_cert;	/* "verified", a SHA-1 or SHA-256
 					 * fingerprint in hex, or empty */
+	struct deliver	*deliver;
+	size_t		 ndeliver;
 };
 
 struct conf {
@@ -101,6 +148,8 @@ struct conf {
 
 	struct hook	*hooks;
 	size_t		 nhooks;
+	struct destination *destinations;
+	size_t		 ndestinations;
 
 	struct arena	*arena;		/* all the above lives here */
 };
