@@ -42,7 +42,8 @@ ROAD	= frame handler link pool fcgi_main
 COURIER	= courier/main courier/door courier/batch courier/bodies \
 	  courier/inbox courier/gather courier/retention \
 	  courier/checkpoint courier/reader courier/keys \
-	  courier/captured courier/quarantine courier/errands
+	  courier/captured courier/quarantine courier/errands \
+	  courier/attempt courier/exec
 # Requests made, not judged: in the tool and the tests, never in the handler.
 SAMPLE	= auth_sign forge provider_examples provider_schema \
 	  provider_trial sent
@@ -77,7 +78,7 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 
 # --- tests -------------------------------------------------------------------
 UNIT	= base json conf frame request wire inbox providers repeats auth \
-	  handler webserver keys parked aside fetch
+	  handler webserver keys parked aside fetch exec
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json token source place \
 	  dump rewrite
@@ -111,6 +112,12 @@ $(BUILD)/tests/test_fetch: tests/unit/test_fetch.c tests/unit/test.h \
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -Wl,--wrap=when_steady -o $@ $< \
 	    $(filter %.o,$^) -lcurl -ljson-c -lssl -lcrypto
+
+$(BUILD)/tests/test_exec: tests/unit/test_exec.c tests/unit/test.h \
+    $(call obj,courier/exec courier/attempt $(WALL) $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
+	    -ljson-c -lcrypto
 
 $(BUILD)/tests/test_conf: tests/unit/test_conf.c tests/unit/test.h \
     $(call obj,$(WALL) $(BASE))
