@@ -1,8 +1,10 @@
-/* digest.c - SHA-256 by libcrypto. */
+/* digest.c - SHA-256, plain and keyed, by libcrypto. */
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/sha.h>
 
 #include "digest.h"
@@ -60,5 +62,53 @@ sha256_end(struct sha256 *h, unsigned char out[32])
 {
 	must(EVP_DigestFinal_ex(h->md, out, NULL));
 	EVP_MD_CTX_free(h->md);
+	free(h);
+}
+
+struct hmac {
+	EVP_MAC_CTX	*ctx;
+};
+
+struct hmac *
+hmac_new(struct str key)
+{
+	OSSL_PARAM sha256[] = {
+		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, (char []){ "SHA256" },
+		    6),
+		OSSL_PARAM_END,
+	};
+	struct hmac *h = malloc(sizeof(*h));
+	EVP_MAC *mac;
+
+	if (h == NULL)
+		return NULL;
+	mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	h->ctx = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
+	EVP_MAC_free(mac);	/* the context holds it as well */
+	/* A key of no bytes is one; NULL would mean the key of before. */
+	if (h->ctx == NULL || EVP_MAC_init(h->ctx,
+	    (const unsigned char *)(key.n == 0 ? "" : key.p), key.n, sha256) != 1) {
+		EVP_MAC_CTX_free(h->ctx);
+		free(h);
+		return NULL;
+	}
+	return h;
+}
+
+void
+hmac_add(struct hmac *h, struct str s)
+{
+	if (s.n > 0)
+		must(EVP_MAC_update(h->ctx, (const unsigned char *)s.p, s.n));
+}
+
+void
+hmac_end(struct hmac *h, unsigned char out[32])
+{
+	size_t n = 0;
+
+	must(EVP_MAC_final(h->ctx, out, &n, 32));
+	must(n == 32);
+	EVP_MAC_CTX_free(h->ctx);	/* wipes the key */
 	free(h);
 }

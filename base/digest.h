@@ -1,6 +1,6 @@
 /*
- * digest.h - SHA-2 of bytes, for identity and not for authentication (auth_*.c
- * does that).  libcrypto underneath.
+ * digest.h - SHA-2 of bytes, for identity, and the HMAC that goes with what we send
+ * ourselves.  What others have signed is judged in auth_*.c.  libcrypto underneath.
  */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
@@ -14,5 +14,11 @@ struct sha256;
 struct sha256	*sha256_new(void);		/* NULL without memory */
 void		 sha256_add(struct sha256 *, struct str);
 void		 sha256_end(struct sha256 *, unsigned char out[32]); /* and free */
+
+/* HMAC-SHA256 (RFC 2104) over several pieces.  The key is copied, and wiped. */
+struct hmac;
+struct hmac	*hmac_new(struct str key);	/* NULL without memory */
+void		 hmac_add(struct hmac *, struct str);
+void		 hmac_end(struct hmac *, unsigned char out[32]); /* and free */
 
 #endif

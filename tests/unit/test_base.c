@@ -474,6 +474,47 @@ digests(void)
 }
 
 static void
+keyed_digests(void)
+{
+	static const char longer[] = "Test Using Larger Than Block-Size Key - "
+	    "Hash Key First";
+	char key[131];
+	const struct {
+		const char	*says;
+		struct str	 key, one, two;
+		const char	*hex;
+	} t[] = {
+		{ "RFC 4231, case 1", { key, 20 }, STR("Hi "), STR("There"),
+		    "b0344c61d8db38535ca8afceaf0bf12b"
+		    "881dc200c9833da726e9376c2e32cff7" },
+		{ "case 2", STR("Jefe"), STR("what do ya want for nothing?"),
+		    STR_NONE, "5bdcc146bf60754e6a042426089575c7"
+		    "5a003f089d2739839dec58b964ec3843" },
+		{ "case 6", { key, 131 }, str_of(longer), STR(""),
+		    "60e431591ee0b67f0d8a26aacbf5b77f"
+		    "8e0bc6213728c5140546040f0ee37f54" },
+		{ "a key of no bytes, and nothing", STR_NONE, STR_NONE, STR_NONE,
+		    "b613679a0814d9ec772f95d778c35fc5"
+		    "ff1697c493715653c6c712144292c5ad" },
+	};
+	struct arena *a = arena_new(4096);
+	unsigned char out[32];
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct hmac *h;
+
+		memset(key, i == 0 ? 0x0b : 0xaa, sizeof(key));
+		h = hmac_new(t[i].key);
+		hmac_add(h, t[i].one);
+		hmac_add(h, t[i].two);
+		hmac_end(h, out);
+		CHECKF(str_eq(hex_encode(a, (struct str){ (char *)out, 32 }, false),
+		    str_of(t[i].hex)), "HMAC-SHA256: %s", t[i].says);
+	}
+	arena_free(a);
+}
+
+static void
 errors(void)
 {
 	struct err e = { ERR_NONE, "" };
@@ -1191,6 +1232,7 @@ main(void)
 	json_strings();
 	codecs();
 	digests();
+	keyed_digests();
 	errors();
 	moments();
 	logs();
