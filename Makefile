@@ -41,7 +41,7 @@ PROVIDERS = provider_find provider_texts
 ROAD	= frame handler link pool fcgi_main
 COURIER	= courier/main courier/door courier/batch courier/bodies \
 	  courier/inbox courier/gather courier/retention \
-	  courier/checkpoint courier/reader courier/keys \
+	  courier/checkpoint courier/reader courier/transfer courier/keys \
 	  courier/captured courier/quarantine courier/errands \
 	  courier/attempt courier/exec
 # Requests made, not judged: in the tool and the tests, never in the handler.
@@ -108,7 +108,7 @@ $(BUILD)/tests/test_aside: tests/unit/test_aside.c tests/unit/test.h \
 	    $(filter %.o,$^) -lsqlite3 -ljson-c -lcrypto
 
 $(BUILD)/tests/test_fetch: tests/unit/test_fetch.c tests/unit/test.h \
-    $(call obj,courier/keys $(WALL) $(BASE) $(PROVIDERS))
+    $(call obj,courier/keys courier/transfer $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -Wl,--wrap=when_steady -o $@ $< \
 	    $(filter %.o,$^) -lcurl -ljson-c -lssl -lcrypto

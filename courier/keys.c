@@ -6,14 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
-
 #include "../base/codec.h"
 #include "../base/json.h"
 #include "../base/when.h"
 #include "../key_source.h"
 #include "../provider_texts.h"
 #include "keys.h"
+#include "transfer.h"
 
 #define HOOK_MAX	1000		/* bytes of a hook's path: conf.c */
 #define ID_MAX		(KEY_URL_LEN + KEY_NAME_LEN + HOOK_MAX + 3)
@@ -348,7 +347,6 @@ fetch_free(struct fetch *f)
 static bool
 set_bounds(struct fetch *f, const char *url)
 {
-	const struct conf *c = f->keys->conf;
 	CURL *e = f->easy;
 
 	curl_easy_reset(e);
@@ -358,21 +356,10 @@ set_bounds(struct fetch *f, const char *url)
 	f->max_age = -1;
 	f->age = 0;
 	f->error[0] = '\0';
-	return curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_URL, url) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_PRIVATE, f) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)FETCH_MS) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS) ==
-	    CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
-	    (c->ca_file.n == 0 || curl_easy_setopt(e, CURLOPT_CAINFO,
-	    c->ca_file.p) == CURLE_OK) &&
-	    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, f->error) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_USERAGENT, "hooklatch/" VERSION) ==
-	    CURLE_OK &&
+	return transfer_set(e, &(struct transfer){
+		.protocols = "https", .url = url, .ca_file = f->keys->conf->ca_file,
+		.connect_ms = CONNECT_MS, .whole_ms = FETCH_MS, .owner = f,
+		.error = f->error }) &&
 	    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
 	    curl_easy_setopt(e, CURLOPT_WRITEDATA, f) == CURLE_OK &&
 	    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header) == CURLE_OK &&
@@ -888,7 +875,7 @@ keys_start(struct conf *conf, struct bundle *bundle, struct log *log, struct err
 {
 	struct keys *k = calloc(1, sizeof(*k));
 
-	if (k == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+	if (k == NULL || (k->multi = transfer_multi()) == NULL) {
 		err_set(e, ERR_OS, "libcurl did not start");
 		conf_free(conf);
 		bundle_free(bundle);
@@ -902,9 +889,8 @@ keys_start(struct conf *conf, struct bundle *bundle, struct log *log, struct err
 	k->asks_end = &k->asks;
 	k->outcomes_end = &k->outcomes;
 	pthread_mutex_init(&k->lock, NULL);
-	k->multi = curl_multi_init();
 	k->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (k->multi == NULL || k->told == -1 ||
+	if (k->told == -1 ||
 	    pthread_create(&k->thread, NULL, work, k) != 0) {
 		err_set(e, ERR_OS, "the thread that fetches keys: %s",
 		    strerror(errno));
