@@ -78,10 +78,10 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 
 # --- tests -------------------------------------------------------------------
 UNIT	= base json conf frame request wire inbox providers repeats auth \
-	  handler webserver keys parked aside fetch exec
+	  handler webserver keys parked aside fetch exec letter
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json token source place \
-	  dump rewrite
+	  dump rewrite letter
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
     $(call obj,frame handler link $(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
@@ -118,6 +118,11 @@ $(BUILD)/tests/test_exec: tests/unit/test_exec.c tests/unit/test.h \
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -ljson-c -lcrypto
+
+$(BUILD)/tests/test_letter: tests/unit/test_letter.c tests/unit/test.h \
+    $(call obj,courier/letter event $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 
 $(BUILD)/tests/test_conf: tests/unit/test_conf.c tests/unit/test.h \
     $(call obj,$(WALL) $(BASE))
@@ -157,8 +162,8 @@ $(BUILD)/tests/unframed: tests/tool/unframed.c \
 
 # Fuzz targets: script/fuzz makes them, with clang.
 $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c \
-    $(call obj,frame handler link sent cli/dump cli/rewrite $(JUDGE) $(WALL) \
-    $(BASE) $(PROVIDERS))
+    $(call obj,frame handler link sent cli/dump cli/rewrite courier/letter $(JUDGE) \
+    $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $< \
 	    $(filter %.o,$^) -ljson-c -lcrypto

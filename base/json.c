@@ -641,6 +641,21 @@ path_step(struct str *path, bool first, struct str *name, bool *index,
 	return n > 0;
 }
 
+bool
+json_is_path(struct str path)
+{
+	bool first = true, index;
+	struct str name;
+	uint64_t i;
+
+	if (path.n == 0)
+		return false;
+	for (; path.n > 0; first = false)
+		if (!path_step(&path, first, &name, &index, &i))
+			return false;
+	return true;
+}
+
 static enum json_kind
 kind_of(char c)
 {

@@ -51,6 +51,9 @@ enum json_state	json_scan(struct str text, struct json_limits, size_t *at);
  */
 enum json_kind	json_find(struct str text, struct str path, struct str *raw);
 
+/* Can a path of this form lead anywhere? */
+bool		json_is_path(struct str path);
+
 /* Is anything there, be it one or, by a name that occurs twice, ambiguous? */
 bool		json_has(struct str text, struct str path);
 
