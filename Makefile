@@ -43,7 +43,7 @@ COURIER	= courier/main courier/door courier/batch courier/bodies \
 	  courier/inbox courier/gather courier/retention \
 	  courier/checkpoint courier/reader courier/transfer courier/keys \
 	  courier/captured courier/quarantine courier/errands \
-	  courier/attempt courier/exec
+	  courier/attempt courier/exec courier/http courier/letter
 # Requests made, not judged: in the tool and the tests, never in the handler.
 SAMPLE	= auth_sign forge provider_examples provider_schema \
 	  provider_trial sent
@@ -136,7 +136,7 @@ $(BUILD)/tests/test_webserver: tests/unit/test_webserver.c tests/unit/test.h \
 
 # Tools of the scripts in tests/: see the comment at the top of each.
 TOOL_BINS = $(addprefix $(BUILD)/tests/,sender torture unframed putter judge \
-	    wycheproof)
+	    wycheproof poster)
 
 $(BUILD)/tests/sender: tests/tool/sender.c
 	@mkdir -p $(@D)
@@ -151,6 +151,12 @@ $(BUILD)/tests/judge: tests/tool/judge.c \
 $(BUILD)/tests/wycheproof: tests/tool/wycheproof.c $(call obj,$(LEAVES) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
+$(BUILD)/tests/poster: tests/tool/poster.c \
+    $(call obj,courier/attempt courier/http courier/letter courier/transfer $(WALL) \
+    $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) -lcurl \
+	    -ljson-c -lcrypto
 $(BUILD)/tests/torture: tests/tool/torture.c tests/unit/test.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $<

@@ -1,7 +1,7 @@
 /*
  * transfer.h - what holds for every transfer of the courier, whatever it is for: no
  * redirect is followed, the certificate is verified, no signal is used, nothing takes
- * longer than it may.
+ * longer than it may, and no name server holds up the thread.
  */
 #ifndef COURIER_TRANSFER_H
 #define COURIER_TRANSFER_H
