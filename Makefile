@@ -31,11 +31,11 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 # the courier, the courier never holds FastCGI.
 BASE	= base/arena base/buf base/codec base/digest base/err base/json \
 	  base/log base/os base/str base/when
-WALL	= event wire bundle conf conf_place key_source
+WALL	= event wire bundle letter conf conf_place key_source
 # The leaves of judging know keys and bytes only.
 LEAVES	= auth_mac auth_key auth_static auth_jws auth_cert auth_cipher
 JUDGE	= $(LEAVES) request body template condition reply answer \
-	  provider provider_words provider_signature provider_answer \
+	  provider provider_words provider_signature provider_answer deliver \
 	  route keyring auth auth_keys auth_look auth_event handshake
 PROVIDERS = provider_find provider_texts
 ROAD	= frame handler link pool fcgi_main
@@ -43,7 +43,7 @@ COURIER	= courier/main courier/door courier/batch courier/bodies \
 	  courier/inbox courier/gather courier/retention \
 	  courier/checkpoint courier/reader courier/transfer courier/keys \
 	  courier/captured courier/quarantine courier/errands \
-	  courier/attempt courier/exec courier/http courier/letter
+	  courier/attempt courier/exec courier/http
 # Requests made, not judged: in the tool and the tests, never in the handler.
 SAMPLE	= auth_sign forge provider_examples provider_schema \
 	  provider_trial sent
@@ -120,7 +120,7 @@ $(BUILD)/tests/test_exec: tests/unit/test_exec.c tests/unit/test.h \
 	    -ljson-c -lcrypto
 
 $(BUILD)/tests/test_letter: tests/unit/test_letter.c tests/unit/test.h \
-    $(call obj,courier/letter event $(BASE))
+    $(call obj,letter event $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 
@@ -152,7 +152,7 @@ $(BUILD)/tests/wycheproof: tests/tool/wycheproof.c $(call obj,$(LEAVES) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/poster: tests/tool/poster.c \
-    $(call obj,courier/attempt courier/http courier/letter courier/transfer $(WALL) \
+    $(call obj,courier/attempt courier/http courier/transfer $(WALL) \
     $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) -lcurl \
@@ -168,7 +168,7 @@ $(BUILD)/tests/unframed: tests/tool/unframed.c \
 
 # Fuzz targets: script/fuzz makes them, with clang.
 $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c \
-    $(call obj,frame handler link sent cli/dump cli/rewrite courier/letter $(JUDGE) \
+    $(call obj,frame handler link sent cli/dump cli/rewrite $(JUDGE) \
     $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $< \

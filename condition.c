@@ -17,6 +17,28 @@ fits_when(bool there, enum test test)
 	return there == (test == TEST_PRESENT) ? FITS : FITS_NOT;
 }
 
+/* What is there: is it so? */
+static bool
+is_so(const struct condition *c, struct str value)
+{
+	switch (c->test) {
+	case TEST_PRESENT:
+		return true;
+	case TEST_ABSENT:
+		return false;
+	case TEST_EQUALS:
+		return str_eq(value, c->text);
+	case TEST_IN:
+		for (size_t i = 0; i < c->ntexts; i++)
+			if (str_eq(value, c->texts[i]))
+				return true;
+		return false;
+	case TEST_LIKE:
+		return str_like(value, c->text);
+	}
+	return false;
+}
+
 static enum fit
 condition_fits(const struct condition *c, struct request *q, bool unread)
 {
@@ -30,23 +52,20 @@ condition_fits(const struct condition *c, struct request *q, bool unread)
 		return fits_when(q->body.n > 0, c->test);
 	case OF_QUERY:
 		return fits_when(q->query.n > 0, c->test);
+	case OF_TYPE:
+		if (q->type.n == 0)
+			return c->test == TEST_ABSENT ? FITS : FITS_NOT;
+		return is_so(c, q->type) ? FITS : FITS_NOT;
 	case OF_PLACE:
 		break;
 	}
 	if (unread && (c->place.kind == PLACE_BODY || c->place.kind == PLACE_FIELD))
 		return q->body.n > 0 ? FITS_PERHAPS : FITS_NOT;
 	found = place_get(&c->place, q, &value, NULL);
-	switch (c->test) {
-	case TEST_ABSENT:
+	if (c->test == TEST_ABSENT)
 		return found == PLACE_ABSENT && !place_unclear(&c->place, q) ?
 		    FITS : FITS_NOT;
-	case TEST_PRESENT:
-		return found == PLACE_FOUND ? FITS : FITS_NOT;
-	case TEST_EQUALS:
-		return found == PLACE_FOUND && str_eq(value, c->text) ?
-		    FITS : FITS_NOT;
-	}
-	return FITS_NOT;
+	return found == PLACE_FOUND && is_so(c, value) ? FITS : FITS_NOT;
 }
 
 enum fit

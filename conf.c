@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "conf.h"
+#include "letter.h"
 #include "base/arena.h"
 #include "base/buf.h"
 
@@ -29,8 +30,10 @@ enum family {
 	PROVIDER,		/* a name, or an object that is kept as its text */
 	GROUP,			/* an object whose keys are the level of that name */
 	HOOKS,			/* an object from path to hook */
+	DESTINATIONS,		/* an object from name to destination */
+	PAIRS,			/* an object of texts: struct pair * and size_t */
+	DELIVER,		/* names of destinations, each with conditions or not */
 	EDITOR,			/* for editors: read over */
-	LATER,			/* a word of the design that this version lacks */
 };
 
 struct unit {
@@ -229,7 +232,8 @@ conf_is_reference(struct str s)
 	    str_starts(s, STR("plain:"));
 }
 
-/* Also the name of a file beside the inbox. */
+/* Of a destination, of a secret that is captured: also the name of a file. */
+#define NAME_PATTERN "[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 static bool
 fits_name(struct str s)
 {
@@ -319,6 +323,47 @@ fits_cert(struct str *s)
 	return n == 40 || n == 64;
 }
 
+static bool
+fits_argument(struct str *s)
+{
+	return s->n <= TEXT_MAX && memchr(s->p, '\0', s->n) == NULL;
+}
+
+static bool
+fits_method_out(struct str *s)
+{
+	return fits_method(s) && !str_eq(*s, STR("HEAD")) &&
+	    !str_eq(*s, STR("OPTIONS"));
+}
+
+static bool
+fits_header(struct str *s)
+{
+	return all_of(*s, 1, 100, "-");
+}
+
+static bool
+fits_variable(struct str *s)
+{
+	return all_of(*s, 1, 100, "_") && !(s->p[0] >= '0' && s->p[0] <= '9');
+}
+
+static bool
+fits_template(struct str *s)
+{
+	return s->n > 0 && s->n <= 64 * 1024;
+}
+
+static bool
+fits_place(struct str *s)
+{
+	struct str rest = *s, kind = str_cut(&rest, ':');
+
+	return rest.n > 0 && no_control(rest) && (str_eq(kind, STR("body")) ||
+	    str_eq(kind, STR("field")) || str_eq(kind, STR("header")) ||
+	    str_eq(kind, STR("query")));
+}
+
 static const struct kind k_flag = { FLAG, "flag", "true or false",
 	NULL, NULL, NULL, NULL, false, false };
 static const struct kind k_count = { NUMBER, "number", "a whole number",
@@ -380,7 +425,7 @@ static const struct kind k_cert = { TEXT, "text",
 	"^(verified|[0-9A-Fa-f:]{40,95})$", NULL, fits_cert, NULL, false, false };
 static const struct kind k_secrets = { LIST, "secret or list",
 	"\"env:NAME\", \"file:/PATH\", \"plain:TEXT\" or \"captured:NAME\"",
-	"^(" SECRET_PATTERN "|captured:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})$", NULL,
+	"^(" SECRET_PATTERN "|captured:" NAME_PATTERN ")$", NULL,
 	fits_hook_secret, NULL, true, false };
 static const struct kind k_methods = { LIST, "method or list",
 	"GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS",
@@ -397,16 +442,45 @@ static const struct kind k_group = { GROUP, "object", "an object",
 static const struct kind k_hooks = { HOOKS, "object",
 	"an object whose keys are the paths of hooks",
 	NULL, NULL, NULL, NULL, false, false };
-static const struct kind k_editor = { EDITOR, "text", NULL,
+static const struct kind k_destinations = { DESTINATIONS, "object",
+	"an object whose keys are the names of destinations",
 	NULL, NULL, NULL, NULL, false, false };
-static const struct kind k_later = { LATER, NULL, NULL,
+static const struct kind k_deliver = { DELIVER, "name or list",
+	"the name of a destination, or { \"to\": NAME, \"when\": { ... } }",
+	"^" NAME_PATTERN "$", NULL, NULL, NULL, false, false };
+static const struct kind k_argv = { LIST, "path or list",
+	"the path of a program, and its arguments", "^.+$", NULL, fits_argument,
+	NULL, false, false };
+static const struct kind k_target = { TEXT, "URL",
+	"a URL that begins with \"https://\" or \"http://\"",
+	"^https?://[^/ #][^ #]*$", NULL, fits_url, NULL, false, false };
+static const struct kind k_method = { TEXT, "method",
+	"GET, POST, PUT, PATCH or DELETE",
+	"^(GET|POST|PUT|PATCH|DELETE)$", NULL, fits_method_out, NULL, false, false };
+static const struct kind k_headers = { PAIRS, "object",
+	"an object of texts whose keys are names of headers",
+	NULL, NULL, fits_header, NULL, true, false };
+static const struct kind k_variables = { PAIRS, "object",
+	"an object of texts whose keys are names of variables",
+	NULL, NULL, fits_variable, NULL, true, false };
+static const struct kind k_template = { TEXT, "text",
+	"a template of at most 64 KiB", NULL, NULL, fits_template, NULL, false,
+	false };
+static const struct kind k_place = { TEXT, "text",
+	"a place like \"body:repository.id\", \"header:X-Shop\" or \"query:shop\"",
+	"^(body|field|header|query):.+$", NULL, fits_place, NULL, false, false };
+static const struct kind k_editor = { EDITOR, "text", NULL,
 	NULL, NULL, NULL, NULL, false, false };
 
 /* --- the table ---------------------------------------------------------------- */
 
-enum level { TOP, LIMITS, USERS, HOOK };
+enum level { TOP, LIMITS, USERS, HOOK, DESTINATION, RETRY };
 static const char *const level_names[] = { "the file", "limits", "users",
-	"a hook" };
+	"a hook", "a destination", "retry" };
+/* Where a key belongs that was found elsewhere. */
+static const char *const level_places[] = { "the top level of the file",
+	"\"limits\"", "\"users\"", "a hook", "a destination",
+	"a destination's \"retry\"" };
 
 struct option {
 	enum level	 level;
@@ -461,7 +535,8 @@ static const struct option options[] = {
   "What memory, disk and time are bounded by.", 0 },
 { TOP, "hooks", &k_hooks, IN(conf, hooks), NULL, NULL,
   "The paths that take requests.", N(conf, nhooks) },
-{ TOP, "destinations", &k_later, NOWHERE, NULL, NULL, NULL, 0 },
+{ TOP, "destinations", &k_destinations, IN(conf, destinations), NULL, NULL,
+  "Where events go after they are committed.", N(conf, ndestinations) },
 
 { USERS, "handler", &k_user, IN(conf, handler_user), "hooklatch", NULL,
   "The user that the handler runs as.", 0 },
@@ -582,7 +657,60 @@ static const struct option options[] = {
 { HOOK, "url", &k_url, PARAM(PARAM_URL), NULL, NULL,
   "The public URL of the hook, where it is among what is signed.",
   PARAM_N(PARAM_URL) },
-{ HOOK, "deliver", &k_later, NOWHERE, NULL, NULL, NULL, 0 },
+{ HOOK, "deliver", &k_deliver, IN(hook, deliver), NULL, NULL,
+  "The destinations that get this hook's events: names, or objects that say when.",
+  N(hook, ndeliver) },
+
+{ DESTINATION, "exec", &k_argv, IN(destination, argv), NULL, NULL,
+  "A program to run, with its arguments; no shell. It gets the body on its standard "
+  "input.", N(destination, nargv) },
+{ DESTINATION, "directory", &k_path, IN(destination, directory), NULL, NULL,
+  "Where the program runs, instead of /.", 0 },
+{ DESTINATION, "environment", &k_variables, IN(destination, environment), NULL,
+  NULL, "Variables that the program gets besides those that hooklatch sets; a value "
+  "may be a reference like a secret's.", N(destination, nenvironment) },
+{ DESTINATION, "http", &k_target, IN(destination, url), NULL, NULL,
+  "A URL to send the event to; may hold names in braces behind its host.", 0 },
+{ DESTINATION, "method", &k_method, IN(destination, method), "POST", NULL,
+  "The method of that request.", 0 },
+{ DESTINATION, "headers", &k_headers, IN(destination, headers), NULL, NULL,
+  "Headers besides those that hooklatch sets; a value may be a reference like a "
+  "secret's, or hold names in braces.", N(destination, nheaders) },
+{ DESTINATION, "body", &k_template, IN(destination, body), NULL, NULL,
+  "What is sent instead of the body as it came: JSON with names in braces.", 0 },
+{ DESTINATION, "sign", &k_fetch_secret, IN(destination, sign), NULL, NULL,
+  "The secret, whsec_..., that requests are signed with, as Standard Webhooks says.",
+  0 },
+{ DESTINATION, "bearer", &k_fetch_secret, IN(destination, bearer), NULL, NULL,
+  "A token for the Authorization header.", 0 },
+{ DESTINATION, "basic", &k_fetch_secret, IN(destination, basic), NULL, NULL,
+  "USER:PASSWORD for the Authorization header.", 0 },
+{ DESTINATION, "timeout", &k_time, IN(destination, timeout), "30s", "100ms to 1d",
+  "For one attempt.", 0 },
+{ DESTINATION, "concurrency", &k_count, IN(destination, concurrency), "8",
+  "1 to 256", "Attempts at the same time.", 0 },
+{ DESTINATION, "one_at_a_time", &k_flag, IN(destination, one_at_a_time), "false",
+  NULL, "The next event waits until the one before it is done or dead.", 0 },
+{ DESTINATION, "latest_wins", &k_flag, IN(destination, latest_wins), "false", NULL,
+  "Of the events that wait only the newest goes; with serialize_by the newest of "
+  "each value.", 0 },
+{ DESTINATION, "serialize_by", &k_place, IN(destination, serialize_by), NULL, NULL,
+  "Events with the same value in this place go one after the other, in the order in "
+  "which they came.", 0 },
+{ DESTINATION, "delay", &k_time, IN(destination, delay), "0", "0 to 1d",
+  "From the commit to the first attempt; with latest_wins the time in which events "
+  "gather.", 0 },
+{ DESTINATION, "retry", &k_group, NOWHERE, NULL, NULL,
+  "When an attempt that failed is made again.", 0 },
+
+{ RETRY, "first", &k_time, IN(destination, retry_first), "5s", "10ms to 1d",
+  "After the first failure; doubled after each that follows.", 0 },
+{ RETRY, "most", &k_time, IN(destination, retry_most), "1h", "10ms to 7d",
+  "The longest time between two attempts.", 0 },
+{ RETRY, "tries", &k_count, IN(destination, tries), "0", "0 to 100000",
+  "After so many attempts an event is dead; 0: after give_up.", 0 },
+{ RETRY, "give_up", &k_time, IN(destination, give_up), "3d", "1s to 365d",
+  "So long after its commit an event is dead.", 0 },
 };
 #define NOPTIONS	(sizeof(options) / sizeof(options[0]))
 
@@ -606,13 +734,16 @@ const char *const hook_param_names[PARAM_COUNT] = {
 static const char *const engines[] = { "pubsub:", "nats:", "redis:", "rediss:",
 	"kafka:", NULL };
 
-/* The level that a row of the family GROUP or HOOKS opens. */
+/* The level that a row of the family GROUP, HOOKS or DESTINATIONS opens. */
 static enum level
 opens(const struct option *o)
 {
 	if (o->kind->family == HOOKS)
 		return HOOK;
-	return strcmp(o->name, "limits") == 0 ? LIMITS : USERS;
+	if (o->kind->family == DESTINATIONS)
+		return DESTINATION;
+	return strcmp(o->name, "retry") == 0 ? RETRY :
+	    strcmp(o->name, "limits") == 0 ? LIMITS : USERS;
 }
 
 /* --- numbers ------------------------------------------------------------------ */
@@ -1056,9 +1187,7 @@ unknown_key(struct reader *r, const struct json_object *v, struct str name,
 	if (other != NULL)
 		return json_err(r->doc, v, r->e, "unknown key \"%s\" in %s; it "
 		    "belongs in %s", other->name, level_names[level],
-		    other->level == TOP ? "the top level of the file" :
-		    other->level == HOOK ? "a hook" :
-		    other->level == LIMITS ? "\"limits\"" : "\"users\"");
+		    level_places[other->level]);
 	if ((near = conf_nearest(name, names)) != NULL)
 		return json_err(r->doc, v, r->e,
 		    "unknown key %s; did you mean \"%s\"?",
@@ -1067,7 +1196,109 @@ unknown_key(struct reader *r, const struct json_object *v, struct str name,
 	    quoted(name).p, level_names[level]);
 }
 
+/* An object of texts. */
+static int
+pairs_take(struct reader *r, const struct option *o,
+    const struct json_object *v, void *base)
+{
+	size_t n = json_count(v), i;
+	struct pair *all;
+
+	if (json_kind(v) != JSON_OBJECT)
+		return wrong_type(r, o, v);
+	if ((all = arena_alloc(r->c->arena, (n + 1) * sizeof(*all))) == NULL)
+		return no_room(r);
+	for (i = 0; i < n; i++) {
+		const struct json_object *text;
+		struct str name;
+
+		text = json_nth(v, i, &name);
+		if (json_kind(text) != JSON_STRING || !o->kind->fits(&name))
+			return json_err(r->doc, text, r->e, "\"%s\" must be %s",
+			    o->name, o->kind->what);
+		all[i].name = arena_str(r->c->arena, name);
+		all[i].value = arena_str(r->c->arena, json_text(text));
+		if (all[i].name.p == NULL || all[i].value.p == NULL)
+			return no_room(r);
+		if (memchr(all[i].value.p, '\0', all[i].value.n) != NULL ||
+		    (conf_is_reference(all[i].value) &&
+		    !fits_secret(&all[i].value)))
+			return json_err(r->doc, text, r->e, "%s of \"%s\" is "
+			    "neither a text nor \"env:NAME\", \"file:/PATH\" or "
+			    "\"plain:TEXT\"", quoted(name).p, o->name);
+	}
+	memcpy((char *)base + o->at, &all, sizeof(all));
+	memcpy((char *)base + o->count_at, &n, sizeof(n));
+	return 0;
+}
+
+/* "NAME", or { "to": "NAME", "when": { ... } }. */
+static int
+deliver_one(struct reader *r, const struct option *o,
+    const struct json_object *v, struct deliver *d)
+{
+	const struct json_object *to = v;
+	struct str name;
+
+	if (json_kind(v) == JSON_OBJECT) {
+		to = NULL;
+		for (size_t i = 0; i < json_count(v); i++) {
+			const struct json_object *value = json_nth(v, i, &name);
+
+			if (str_eq(name, STR("to")))
+				to = value;
+			else if (!str_eq(name, STR("when")))
+				return json_err(r->doc, value, r->e, "unknown key "
+				    "%s in \"%s\"; it has \"to\" and \"when\"",
+				    quoted(name).p, o->name);
+			else if (json_kind(value) != JSON_OBJECT)
+				return json_err(r->doc, value, r->e, "\"when\" must "
+				    "be an object, not %s",
+				    instead(r, NULL, value).p);
+			else if ((d->when = arena_str(r->c->arena,
+			    json_source(r->doc, value))).p == NULL)
+				return no_room(r);
+		}
+	}
+	if (json_kind(to) != JSON_STRING || !fits_name(json_text(to)))
+		return json_err(r->doc, v, r->e, "\"%s\" must be %s, or a list of "
+		    "those", o->name, o->kind->what);
+	d->to = arena_str(r->c->arena, json_text(to));
+	return d->to.p != NULL ? 0 : no_room(r);
+}
+
+#define DELIVER_MOST	32	/* destinations of one hook */
+
+static int
+deliver_take(struct reader *r, const struct option *o,
+    const struct json_object *v, void *base)
+{
+	bool list = json_kind(v) == JSON_ARRAY;
+	size_t n = list ? json_count(v) : 1, i, j;
+	struct deliver *all;
+
+	if (n > DELIVER_MOST)
+		return json_err(r->doc, v, r->e, "\"%s\" names more than %d",
+		    o->name, DELIVER_MOST);
+	if ((all = arena_alloc(r->c->arena, (n + 1) * sizeof(*all))) == NULL)
+		return no_room(r);
+	for (i = 0; i < n; i++) {
+		const struct json_object *item = list ? json_at(v, i) : v;
+
+		if (deliver_one(r, o, item, &all[i]) == -1)
+			return -1;
+		for (j = 0; j < i; j++)
+			if (str_eq(all[i].to, all[j].to))
+				return json_err(r->doc, item, r->e, "\"%s\" names "
+				    "%s twice", o->name, quoted(all[i].to).p);
+	}
+	memcpy((char *)base + o->at, &all, sizeof(all));
+	memcpy((char *)base + o->count_at, &n, sizeof(n));
+	return 0;
+}
+
 static int	hooks_take(struct reader *, const struct json_object *);
+static int	destinations_take(struct reader *, const struct json_object *);
 
 /* The members of one object, by the rows of its level. */
 static int
@@ -1125,11 +1356,19 @@ level_take(struct reader *r, const struct json_object *object,
 				return wrong_type(r, o, v);
 			rc = hooks_take(r, v);
 			break;
+		case DESTINATIONS:
+			if (json_kind(v) != JSON_OBJECT)
+				return wrong_type(r, o, v);
+			rc = destinations_take(r, v);
+			break;
+		case PAIRS:
+			rc = pairs_take(r, o, v, base);
+			break;
+		case DELIVER:
+			rc = deliver_take(r, o, v, base);
+			break;
 		case EDITOR:
 			break;
-		case LATER:
-			return json_err(r->doc, v, r->e,
-			    "\"%s\" is not in this version", o->name);
 		}
 		if (rc == -1)
 			return -1;
@@ -1222,6 +1461,135 @@ hooks_take(struct reader *r, const struct json_object *hooks)
 	return 0;
 }
 
+/* Is a template of it none? */
+static bool
+letters_wrong(const struct destination *d, struct err *e)
+{
+	if (letter_check(d->url, LETTER_URL, e) == -1) {
+		err_at(e, "\"http\"");
+		return true;
+	}
+	for (size_t i = 0; i < d->nheaders; i++)
+		if (letter_check_header(d->headers[i].name, e) == -1 ||
+		    (!conf_is_reference(d->headers[i].value) && letter_check(
+		    d->headers[i].value, LETTER_HEADER, e) == -1)) {
+			err_at(e, "\"headers\"");
+			return true;
+		}
+	if (d->body.n == 0 || letter_check(d->body, LETTER_JSON, e) == 0)
+		return false;
+	err_at(e, "\"body\"");
+	return true;
+}
+
+/* Keys of the other kind of destination, and pairs that do not go together. */
+static int
+destination_finish(struct reader *r, const struct json_object *v,
+    struct destination *d)
+{
+	bool exec = d->nargv > 0, http = d->url.n > 0;
+	const char *odd = http && d->directory.n > 0 ? "directory" :
+	    http && d->nenvironment > 0 ? "environment" :
+	    exec && d->nheaders > 0 ? "headers" : exec && d->body.n > 0 ? "body" :
+	    exec && d->sign.n > 0 ? "sign" : exec && d->bearer.n > 0 ? "bearer" :
+	    exec && d->basic.n > 0 ? "basic" : NULL;
+	struct err e;
+
+	if (exec == http)
+		return json_err(r->doc, v, r->e, "destination %s needs one of "
+		    "\"exec\" and \"http\"", quoted(d->name).p);
+	if (odd != NULL)
+		return json_err(r->doc, v, r->e, "destination %s: \"%s\" goes with "
+		    "\"%s\"", quoted(d->name).p, odd, exec ? "http" : "exec");
+	if (exec && (d->argv[0].n == 0 || d->argv[0].p[0] != '/'))
+		return json_err(r->doc, v, r->e, "destination %s: \"exec\" begins "
+		    "with the whole path of a program, like \"/usr/local/bin/"
+		    "deploy\"", quoted(d->name).p);
+	if (http && letters_wrong(d, &e))
+		return json_err(r->doc, v, r->e, "destination %s: %s",
+		    quoted(d->name).p, e.text);
+	if (d->bearer.n > 0 && d->basic.n > 0)
+		return json_err(r->doc, v, r->e, "destination %s has \"bearer\" and "
+		    "\"basic\"; one of them is too much", quoted(d->name).p);
+	if (d->retry_first > d->retry_most)
+		return json_err(r->doc, v, r->e, "destination %s: \"first\" of "
+		    "\"retry\" is longer than \"most\"", quoted(d->name).p);
+	d->kind = exec ? TO_EXEC : TO_HTTP;
+	return 0;
+}
+
+static int
+destinations_take(struct reader *r, const struct json_object *all)
+{
+	size_t i, n = json_count(all);
+	struct json_where where = { 0 };
+	struct conf *c = r->c;
+
+	c->destinations = arena_alloc(c->arena, (n + 1) * sizeof(*c->destinations));
+	if (c->destinations == NULL)
+		return no_room(r);
+	for (i = 0; i < n; i++) {
+		struct destination *d = &c->destinations[i];
+		const struct json_object *v;
+		struct str name;
+
+		v = json_nth(all, i, &name);
+		if (!fits_name(name))
+			return json_err(r->doc, v, r->e, "name %s of a destination "
+			    "must be letters, digits, \"_\", \".\" or \"-\", at most "
+			    "64", quoted(name).p);
+		if (json_kind(v) != JSON_OBJECT)
+			return json_err(r->doc, v, r->e, "destination %s must be an "
+			    "object, not %s", quoted(name).p,
+			    instead(r, NULL, v).p);
+		level_preset(DESTINATION, d);
+		level_preset(RETRY, d);
+		json_where(r->doc, v, &where);
+		d->where = arena_printf(c->arena, "%.*s:%zu:%zu",
+		    STR_ARG(c->name), where.line, where.column);
+		d->name = arena_str(c->arena, name);
+		if (d->where.p == NULL || d->name.p == NULL)
+			return no_room(r);
+		c->ndestinations++;
+		if (level_take(r, v, DESTINATION, d) == -1 ||
+		    destination_finish(r, v, d) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+const struct destination *
+conf_destination(const struct conf *c, struct str name)
+{
+	for (size_t i = 0; i < c->ndestinations; i++)
+		if (str_eq(c->destinations[i].name, name))
+			return &c->destinations[i];
+	return NULL;
+}
+
+/* Each name of a hook's "deliver" is a destination. */
+static int
+deliver_finish(const struct conf *c, const struct hook *h, struct err *e)
+{
+	const char *names[1024], *near;
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->ndeliver; i++) {
+		if (conf_destination(c, h->deliver[i].to) != NULL)
+			continue;
+		for (size_t j = 0; j < c->ndestinations && n < 1023; j++)
+			names[n++] = c->destinations[j].name.p;
+		names[n] = NULL;
+		near = conf_nearest(h->deliver[i].to, names);
+		return err_set(e, ERR_CONF, "%.*s: hook %s: there is no destination "
+		    "%s%s%s%s", STR_ARG(h->where), quoted(h->path).p,
+		    quoted(h->deliver[i].to).p, near != NULL ?
+		    "; did you mean \"" : "; name it in \"destinations\"",
+		    near != NULL ? near : "", near != NULL ? "\"?" : "");
+	}
+	return 0;
+}
+
 /* What depends on keys that stand anywhere in the file. */
 static int
 conf_finish(struct conf *c, struct err *e)
@@ -1243,6 +1611,8 @@ conf_finish(struct conf *c, struct err *e)
 			return err_set(e, ERR_CONF, "%.*s: \"%s\" of hook %s is "
 			    "more than \"limits\" allows; raise \"%s\" there",
 			    STR_ARG(h->where), more, quoted(h->path).p, more);
+		if (deliver_finish(c, h, e) == -1)
+			return -1;
 	}
 	return 0;
 }
@@ -1340,15 +1710,17 @@ given(const struct option *o, const void *base)
 		return text_get(o, base).p != NULL;
 	case LIST:
 	case NETS:
+	case PAIRS:
+	case DELIVER:
 		list_get(o, base, &all, &n);
 		return n > 0;
 	case HOOKS:
+	case DESTINATIONS:
 	case GROUP:
 	case FLAG:
 	case WORD:
 		return true;
 	case EDITOR:
-	case LATER:
 		break;
 	}
 	return false;
@@ -1396,6 +1768,46 @@ indent(struct buf *b, unsigned depth)
 	buf_putc(b, '\n');
 	while (depth-- > 0)
 		buf_putc(b, '\t');
+}
+
+static void
+pairs_print(struct buf *b, const struct option *o, const void *base)
+{
+	const void *all;
+	size_t n, i;
+
+	list_get(o, base, &all, &n);
+	buf_putc(b, '{');
+	for (i = 0; i < n; i++) {
+		const struct pair *p = (const struct pair *)all + i;
+
+		buf_put(b, i > 0 ? STR(", ") : STR(" "));
+		buf_json(b, p->name);
+		buf_put(b, STR(": "));
+		buf_json(b, p->value);
+	}
+	buf_put(b, STR(" }"));
+}
+
+static void
+deliver_print(struct buf *b, const struct hook *h)
+{
+	buf_putc(b, '[');
+	for (size_t i = 0; i < h->ndeliver; i++) {
+		const struct deliver *d = &h->deliver[i];
+
+		buf_put(b, i > 0 ? STR(", ") : STR(""));
+		if (d->when.n == 0) {
+			buf_json(b, d->to);
+			continue;
+		}
+		buf_put(b, STR("{ \"to\": "));
+		buf_json(b, d->to);
+		buf_put(b, STR(", \"when\": "));
+		buf_put(b, d->when);
+		buf_put(b, STR(" }"));
+	}
+	buf_putc(b, ']');
 }
 
 static void
@@ -1456,8 +1868,26 @@ level_print(struct buf *b, enum level level, const void *base, unsigned depth)
 			indent(b, depth + 1);
 			buf_putc(b, '}');
 			break;
+		case DESTINATIONS:
+			buf_putc(b, '{');
+			for (j = 0; j < c->ndestinations; j++) {
+				buf_put(b, j > 0 ? STR(",") : STR(""));
+				indent(b, depth + 2);
+				buf_json(b, c->destinations[j].name);
+				buf_put(b, STR(": "));
+				level_print(b, DESTINATION, &c->destinations[j],
+				    depth + 2);
+			}
+			indent(b, depth + 1);
+			buf_putc(b, '}');
+			break;
+		case PAIRS:
+			pairs_print(b, o, base);
+			break;
+		case DELIVER:
+			deliver_print(b, base);
+			break;
 		case EDITOR:
-		case LATER:
 			break;
 		}
 	}
@@ -1494,6 +1924,36 @@ list_equal(const struct option *o, const void *a, const void *b)
 			return false;
 	}
 	return true;
+}
+
+static bool
+pairs_equal(const struct option *o, const void *a, const void *b)
+{
+	const void *pa, *pb;
+	size_t na, nb, i;
+
+	list_get(o, a, &pa, &na);
+	list_get(o, b, &pb, &nb);
+	for (i = 0; na == nb && i < na; i++) {
+		const struct pair *one = (const struct pair *)pa + i;
+		const struct pair *two = (const struct pair *)pb + i;
+
+		if (!str_eq(one->name, two->name) || !str_eq(one->value, two->value))
+			return false;
+	}
+	return na == nb;
+}
+
+static bool
+deliver_equal(const struct hook *a, const struct hook *b)
+{
+	size_t i;
+
+	for (i = 0; a->ndeliver == b->ndeliver && i < a->ndeliver; i++)
+		if (!str_eq(a->deliver[i].to, b->deliver[i].to) ||
+		    !str_eq(a->deliver[i].when, b->deliver[i].when))
+			return false;
+	return a->ndeliver == b->ndeliver;
 }
 
 static bool
@@ -1542,8 +2002,25 @@ level_equal(enum level level, const void *a, const void *b)
 				    &ca->hooks[j], &cb->hooks[j]))
 					return false;
 			break;
+		case DESTINATIONS:
+			if (ca->ndestinations != cb->ndestinations)
+				return false;
+			for (j = 0; j < ca->ndestinations; j++)
+				if (!str_eq(ca->destinations[j].name,
+				    cb->destinations[j].name) ||
+				    !level_equal(DESTINATION,
+				    &ca->destinations[j], &cb->destinations[j]))
+					return false;
+			break;
+		case PAIRS:
+			if (!pairs_equal(o, a, b))
+				return false;
+			break;
+		case DELIVER:
+			if (!deliver_equal(ha, hb))
+				return false;
+			break;
 		case EDITOR:
-		case LATER:
 			break;
 		}
 	}
@@ -1591,6 +2068,22 @@ schema_number(struct buf *b, const struct option *o)
 	    units[0].factor), (unsigned long long)(most / units[0].factor));
 }
 
+#define SCHEMA_NAME "\"type\": \"string\", \"pattern\": \"^" NAME_PATTERN "$\""
+
+static void
+schema_deliver(struct buf *b, unsigned depth)
+{
+	static const char one[] = "{ \"anyOf\": [{ " SCHEMA_NAME " }, "
+	    "{ \"type\": \"object\", \"required\": [\"to\"], "
+	    "\"additionalProperties\": false, \"properties\": { "
+	    "\"to\": { " SCHEMA_NAME " }, "
+	    "\"when\": { \"type\": \"object\" } } }] }";
+
+	buf_printf(b, "\"anyOf\": [%s,", one);
+	indent(b, depth + 1);
+	buf_printf(b, "{ \"type\": \"array\", \"items\": %s }]", one);
+}
+
 static void
 schema_level(struct buf *b, enum level level, unsigned depth)
 {
@@ -1607,7 +2100,7 @@ schema_level(struct buf *b, enum level level, unsigned depth)
 		const struct option *o = &options[i];
 		const struct kind *k = o->kind;
 
-		if (o->level != level || k->family == LATER)
+		if (o->level != level)
 			continue;
 		buf_put(b, str_of(sep));
 		sep = ",";
@@ -1673,7 +2166,25 @@ schema_level(struct buf *b, enum level level, unsigned depth)
 			indent(b, depth + 2);
 			buf_putc(b, '}');
 			break;
-		case LATER:
+		case DESTINATIONS:
+			buf_put(b, STR("\"type\": \"object\","));
+			indent(b, depth + 2);
+			buf_put(b, STR("\"propertyNames\": { \"pattern\": "));
+			buf_json(b, STR("^" NAME_PATTERN "$"));
+			buf_put(b, STR(" },"));
+			indent(b, depth + 2);
+			buf_put(b, STR("\"additionalProperties\": {"));
+			indent(b, depth + 3);
+			schema_level(b, DESTINATION, depth + 3);
+			indent(b, depth + 2);
+			buf_putc(b, '}');
+			break;
+		case PAIRS:
+			buf_put(b, STR("\"type\": \"object\", "
+			    "\"additionalProperties\": { \"type\": \"string\" }"));
+			break;
+		case DELIVER:
+			schema_deliver(b, depth + 2);
 			break;
 		}
 		if (o->preset != NULL) {
@@ -1748,7 +2259,7 @@ manual_level(struct buf *b, enum level level)
 		const struct option *o = &options[i];
 		const struct kind *k = o->kind;
 
-		if (o->level != level || k->family == LATER)
+		if (o->level != level)
 			continue;
 		buf_printf(b, ".It Cm %s No \\(en Em %s", o->name, k->name);
 		if (o->range != NULL)
@@ -1778,4 +2289,8 @@ conf_manual(struct buf *b)
 	manual_level(b, LIMITS);
 	buf_put(b, STR(".Ss A hook\n"));
 	manual_level(b, HOOK);
+	buf_put(b, STR(".Ss A destination\n"));
+	manual_level(b, DESTINATION);
+	buf_put(b, STR(".Ss retry\n"));
+	manual_level(b, RETRY);
 }

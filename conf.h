@@ -56,7 +56,7 @@ struct destination {
 	size_t		 nenvironment;
 
 	/* http */
-	struct str	url;		/* a template: courier/letter.h */
+	struct str	url;		/* a template: letter.h */
 	struct str	method;
 	struct pair	*headers;	/* a value is a reference or a template */
 	size_t		 nheaders;
@@ -160,6 +160,9 @@ struct conf {
  */
 struct conf	*conf_read(struct str text, const char *name, struct err *);
 void		 conf_free(struct conf *);
+
+/* NULL: there is none of that name. */
+const struct destination *conf_destination(const struct conf *, struct str name);
 
 /* The first, or only, text of a parameter; STR_NONE when it is not given. */
 struct str	 conf_param(const struct hook *, enum hook_param);

@@ -290,13 +290,35 @@ gather_secrets(struct bundle *b, const struct conf *c, struct err *e)
 	return 0;
 }
 
-/* The courier's half of the hooks: what it fetches keys with. */
 static int
-gather_fetch_secrets(struct bundle *b, const struct conf *c, struct err *e)
+gather_of_destination(struct bundle *b, const struct destination *d, struct err *e)
+{
+	const struct str own[] = { d->sign, d->bearer, d->basic };
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < 3; i++)
+		if (conf_is_reference(own[i]))
+			rc = bundle_read_secret(b, own[i], e);
+	for (size_t i = 0; rc == 0 && i < d->nenvironment; i++)
+		if (conf_is_reference(d->environment[i].value))
+			rc = bundle_read_secret(b, d->environment[i].value, e);
+	for (size_t i = 0; rc == 0 && i < d->nheaders; i++)
+		if (conf_is_reference(d->headers[i].value))
+			rc = bundle_read_secret(b, d->headers[i].value, e);
+	return rc == 0 ? 0 : err_at(e, "%.*s: destination \"%.*s\"",
+	    STR_ARG(d->where), STR_ARG(d->name));
+}
+
+/* The courier's half: what it fetches keys with, what destinations are sent. */
+static int
+gather_courier_secrets(struct bundle *b, const struct conf *c, struct err *e)
 {
 	for (size_t i = 0; i < c->nhooks; i++)
 		if (gather_secret(b, &c->hooks[i], c->hooks[i].fetch_secret,
 		    e) == -1)
+			return -1;
+	for (size_t i = 0; i < c->ndestinations; i++)
+		if (gather_of_destination(b, &c->destinations[i], e) == -1)
 			return -1;
 	return 0;
 }
@@ -369,7 +391,7 @@ conf_gather(const char *path, bool road, struct err *e)
 	    path != NULL ? path : CONF_ENVIRONMENT, e);
 	if (c == NULL)
 		goto bad;
-	if ((road ? gather_secrets(b, c, e) : gather_fetch_secrets(b, c, e)) == -1 ||
+	if ((road ? gather_secrets(b, c, e) : gather_courier_secrets(b, c, e)) == -1 ||
 	    gather_providers(b, c, e) == -1)
 		goto bad;
 	conf_free(c);

@@ -4,6 +4,15 @@
 #include "base/when.h"
 #include "event.h"
 
+const char *
+delivery_state_name(enum delivery_state s)
+{
+	static const char *const names[DELIVERY_STATES] = { "waits", "behind",
+	    "done", "dead", "left-out" };
+
+	return s < DELIVERY_STATES ? names[s] : "?";
+}
+
 void
 event_mint(char id[EVENT_ID_LEN + 1], int64_t ms, const unsigned char dice[10])
 {

@@ -48,10 +48,23 @@ struct event {
 	uint32_t	merge;		/* without an id: seconds in which equal
 					 * bytes are one event; 0: never */
 
+	/* Where it goes from here: put_forward() for each, or empty. */
+	struct str	deliver;
+
 	/* To find it again in other logs. */
 	struct str	request_id;	/* the web server's */
 	struct str	trace;		/* traceparent, as it came */
 };
+
+/* One destination that an event goes to; wire.h has how it is written. */
+struct forward {
+	struct str	to;		/* the destination's name */
+	struct str	key;		/* events of one key go one after the other;
+					 * .p NULL: it has none */
+	bool		latest;		/* those of its key that wait need not go */
+	uint32_t	delay;		/* ms until the first attempt */
+};
+#define FORWARD_KEY_MAX	255		/* of a longer one its digest counts */
 
 /* What became of it: flags of struct stored. */
 enum {
@@ -65,6 +78,20 @@ struct stored {
 	unsigned	flags;
 	uint64_t	repeats;
 };
+
+/* What one try to hand an event on came to. */
+enum outcome {
+	OUTCOME_DONE = 1,	/* it was taken */
+	OUTCOME_LATER,		/* it may be taken another time */
+	OUTCOME_DEAD,		/* it will not be taken, however often */
+};
+
+/* Where a delivery, of one event to one destination, stands: courier/ledger.h. */
+enum delivery_state {
+	DELIVERY_WAITS, DELIVERY_BEHIND, DELIVERY_DONE, DELIVERY_DEAD,
+	DELIVERY_LEFT_OUT, DELIVERY_STATES
+};
+const char	*delivery_state_name(enum delivery_state);	/* "waits" */
 
 /*
  * A UUIDv7 from the time and 10 random bytes.  Text of EVENT_ID_LEN and a NUL.

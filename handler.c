@@ -330,7 +330,8 @@ event_of(const struct route *r, struct request *q, const struct verdict *v,
 		.trace = trace_of(q),
 	};
 	event_mint(e->id, now, dice);
-	return auth_event(r, q, v, e);
+	return auth_event(r, q, v, e) &&
+	    deliver_choose(r->rules, r->nrules, q, e->event_type, &e->deliver);
 }
 
 static bool

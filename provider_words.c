@@ -334,11 +334,92 @@ word_where(struct reader *r, const struct raw_where *w, const char **kind,
 	return 0;
 }
 
+/* A text, or a number as it is written; .p NULL: neither. */
+static struct str
+plain_text(struct reader *r, const struct json_object *o)
+{
+	if (json_kind(o) == JSON_STRING)
+		return arena_str(r->a, json_text(o));
+	return json_kind(o) == JSON_NUMBER ? arena_str(r->a, json_source(r->doc, o)) :
+	    STR_NONE;
+}
 
-/* "method", "body" and "query" are of the whole request; the rest are places. */
+/* ["a", "b"]: one of them. */
+static int
+read_list(struct reader *r, const struct json_object *o, struct condition *c)
+{
+	c->test = TEST_IN;
+	c->texts = arena_alloc(r->a, (json_count(o) + 1) * sizeof(*c->texts));
+	if (c->texts == NULL)
+		return word_no_memory(r, o);
+	for (size_t i = 0; i < json_count(o); i++) {
+		struct str text = plain_text(r, json_at(o, i));
+
+		if (text.p == NULL)
+			return json_err(r->doc, json_at(o, i), r->e, "in \"when\": a "
+			    "list holds texts and numbers");
+		c->texts[c->ntexts++] = text;
+	}
+	if (c->ntexts == 0)
+		return json_err(r->doc, o, r->e, "in \"when\": an empty list fits "
+		    "nothing");
+	c->text = STR("");
+	return 0;
+}
+
+/* { "like": "release-*" } */
+static int
+read_pattern(struct reader *r, const struct json_object *o, struct condition *c)
+{
+	const struct json_object *v;
+	struct str name = STR_NONE;
+
+	v = json_count(o) == 1 ? json_nth(o, 0, &name) : NULL;
+	if (!str_eq(name, STR("like")) || json_kind(v) != JSON_STRING)
+		return json_err(r->doc, o, r->e, "in \"when\": an object is "
+		    "{ \"like\": \"PATTERN\" }, where * is any text");
+	c->test = TEST_LIKE;
+	c->text = arena_str(r->a, json_text(v));
+	return 0;
+}
+
+/* What a condition says about a value. */
+static int
+read_test(struct reader *r, const struct json_object *o, struct condition *c,
+    bool filter)
+{
+	if (filter && json_kind(o) == JSON_ARRAY)
+		return read_list(r, o, c);
+	switch (json_kind(o)) {
+	case JSON_STRING:
+	case JSON_NUMBER:
+		c->text = plain_text(r, o);
+		break;
+	case JSON_BOOL:
+		c->test = json_bool(o) ? TEST_PRESENT : TEST_ABSENT;
+		c->text = STR("");
+		break;
+	case JSON_OBJECT:
+		if (filter && read_pattern(r, o, c) != 0)
+			return -1;
+		if (filter)
+			break;
+		/* FALLTHROUGH */
+	default:
+		return json_err(r->doc, o, r->e, "in \"when\": a text, a number, "
+		    "true (is there) or false (is not there)%s", filter ?
+		    ", a list of texts, or { \"like\": \"PATTERN\" }" : "");
+	}
+	return c->text.p != NULL ? 0 : word_no_memory(r, o);
+}
+
+/*
+ * "method", "body" and "query" are of the whole request, "type" of the event; the rest
+ * are places.
+ */
 static int
 read_condition(struct reader *r, const struct json_object *o, struct str name,
-    struct condition *c)
+    struct condition *c, bool filter)
 {
 	*c = (struct condition){ .of = OF_PLACE, .test = TEST_EQUALS };
 	if (str_eq(name, STR("method")))
@@ -347,36 +428,24 @@ read_condition(struct reader *r, const struct json_object *o, struct str name,
 		c->of = OF_BODY;
 	else if (str_eq(name, STR("query")))
 		c->of = OF_QUERY;
+	else if (filter && str_eq(name, STR("type")))
+		c->of = OF_TYPE;
 	else if (place_read(&c->place, name, r->a, r->e) != 0)
 		return word_at(r, o);
-	switch (json_kind(o)) {
-	case JSON_STRING:
-		c->text = arena_str(r->a, json_text(o));
-		break;
-	case JSON_NUMBER:
-		c->text = arena_str(r->a, json_source(r->doc, o));
-		break;
-	case JSON_BOOL:
-		c->test = json_bool(o) ? TEST_PRESENT : TEST_ABSENT;
-		c->text = STR("");
-		break;
-	default:
-		return json_err(r->doc, o, r->e, "in \"when\": a text, a number, "
-		    "true (is there) or false (is not there)");
-	}
-	if (c->text.p == NULL)
-		return word_no_memory(r, o);
+	if (read_test(r, o, c, filter) != 0)
+		return -1;
 	if (c->of == OF_METHOD && c->test != TEST_EQUALS)
 		return json_err(r->doc, o, r->e, "\"method\" must be a text");
-	if ((c->of == OF_BODY || c->of == OF_QUERY) && c->test == TEST_EQUALS)
+	if ((c->of == OF_BODY || c->of == OF_QUERY) && c->test != TEST_PRESENT &&
+	    c->test != TEST_ABSENT)
 		return json_err(r->doc, o, r->e, "\"%.*s\" alone is true (is there) "
 		    "or false (is empty)", STR_ARG(name));
 	return 0;
 }
 
-int
-word_when(struct reader *r, const struct json_object *v, struct condition **out,
-    size_t *n)
+static int
+read_when(struct reader *r, const struct json_object *v, struct condition **out,
+    size_t *n, bool filter)
 {
 	if (word_expect(r, v, "when", JSON_OBJECT) != 0)
 		return -1;
@@ -390,8 +459,22 @@ word_when(struct reader *r, const struct json_object *v, struct condition **out,
 		struct str name;
 		const struct json_object *o = json_nth(v, i, &name);
 
-		if (read_condition(r, o, name, &(*out)[(*n)++]) != 0)
+		if (read_condition(r, o, name, &(*out)[(*n)++], filter) != 0)
 			return -1;
 	}
 	return 0;
+}
+
+int
+word_when(struct reader *r, const struct json_object *v, struct condition **out,
+    size_t *n)
+{
+	return read_when(r, v, out, n, false);
+}
+
+int
+word_filter(struct reader *r, const struct json_object *v, struct condition **out,
+    size_t *n)
+{
+	return read_when(r, v, out, n, true);
 }

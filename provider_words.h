@@ -1,6 +1,7 @@
 /*
  * provider_words.h - how the words of a provider's file are read: provider.c,
- * provider_signature.c and provider_answer.c share it, and nobody else.
+ * provider_signature.c and provider_answer.c share it, deliver.c has the conditions
+ * from it, and nobody else.
  *
  * A table of rows says which words an object may hold.  A row either reads its value
  * at once, or keeps it for the function that puts the object together: a template
@@ -144,6 +145,9 @@ int	word_place(struct reader *, const struct json_object *, const char *kind,
 
 /* "when": what a request must look like. */
 int	word_when(struct reader *, const struct json_object *, struct condition **,
+	    size_t *n);
+/* That of a hook's "deliver": also the event's type, lists and patterns. */
+int	word_filter(struct reader *, const struct json_object *, struct condition **,
 	    size_t *n);
 
 /* --- the parts --------------------------------------------------------------- */

@@ -66,6 +66,7 @@ struct request {
 	struct str	claims;		/* its payload, a JSON object */
 	struct str	item;		/* one of a list, its JSON */
 	struct str	key;		/* a route's: for what is encrypted with it */
+	struct str	type;		/* the event's, once it is known */
 };
 
 /*

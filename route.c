@@ -445,6 +445,8 @@ hook_route(struct routes *all, struct route *r, const struct conf *c,
 	r->max_body = h->max_body > 0 ? h->max_body : c->max_body;
 	r->json = (struct json_limits){ (unsigned)c->max_depth,
 	    (size_t)c->max_values };
+	if (deliver_compile(c, h, all->arena, &r->rules, &r->nrules, e) != 0)
+		return -1;
 	return make_route(r, names, texts, h->nsecrets, e);
 }
 

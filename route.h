@@ -11,6 +11,7 @@
 
 #include "bundle.h"
 #include "conf.h"
+#include "deliver.h"
 #include "provider.h"
 
 /*
@@ -34,6 +35,8 @@ struct route {
 	uint64_t		 max_body;	/* bytes */
 	int64_t			 window;	/* ms, both ways; 0: none */
 	struct json_limits	 json;		/* of a body that is looked into */
+	struct rule		*rules;		/* where its events go */
+	size_t			 nrules;
 };
 
 struct routes;

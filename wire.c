@@ -46,6 +46,14 @@ static const struct wire_row rows[] = {
 	{ WIRE_CAPTURED,	"captured",	O,	PAPER,		false },
 	{ WIRE_CAPTURED_ROW,	"captured-row",	O,	2 * PAPER,	false },
 	{ WIRE_FORGET,		"forget",	O,	PAPER,		false },
+	{ WIRE_DELIVERIES,	"deliveries",	O,	PAPER,		false },
+	{ WIRE_DELIVERY,	"delivery",	O,	4 * PAPER,	false },
+	{ WIRE_ATTEMPT,		"attempt",	O,	64 * 1024,	false },
+	{ WIRE_DESTINATIONS,	"destinations",	O,	8,		false },
+	{ WIRE_DESTINATION,	"destination",	O,	PAPER,		false },
+	{ WIRE_PAUSE,		"pause",	O,	PAPER,		false },
+	{ WIRE_REPLAY,		"replay",	O,	8 * 1024,	false },
+	{ WIRE_REPLAYED,	"replayed",	O,	24,		false },
 
 	{ WIRE_BUNDLE,		"bundle",	M,	8,		true },
 	{ WIRE_SWAPPED,		"swapped",	M,	PAPER,		false },
@@ -586,7 +594,26 @@ put_event(struct buf *b, const struct event *e)
 	put_u32(b, e->merge);
 	put_str(b, e->request_id);
 	put_str(b, e->trace);
+	put_str(b, e->deliver);
 	put_str(b, e->body);
+}
+
+void
+put_forward(struct buf *b, const struct forward *f)
+{
+	put_str(b, f->to);
+	put_str(b, f->key);
+	put_u8(b, f->latest);
+	put_u32(b, f->delay);
+}
+
+void
+get_forward(struct get *g, struct forward *f)
+{
+	f->to = get_str(g);
+	f->key = get_str(g);
+	f->latest = get_u8(g) != 0;
+	f->delay = get_u32(g);
 }
 
 void
@@ -621,6 +648,7 @@ get_event(struct get *g, struct event *e)
 	e->merge = get_u32(g);
 	e->request_id = get_str(g);
 	e->trace = get_str(g);
+	e->deliver = get_str(g);
 	e->body = get_str(g);
 	if (e->event_id.n > EVENT_ID_MAX ||
 	    (e->body.p != NULL && e->body.n != e->size))
@@ -693,4 +721,138 @@ get_row(struct get *g, struct inbox_row *r)
 	get_event(g, &r->event);
 	get_stored(g, &r->stored);
 	r->last_repeat_at = get_time(g);
+}
+
+void
+put_deliveries_filter(struct buf *b, const struct deliveries_filter *f)
+{
+	put_str(b, f->event);
+	put_str(b, f->destination);
+	put_u32(b, f->states);
+	put_u64(b, f->after);
+	put_u64(b, f->limit);
+}
+
+void
+get_deliveries_filter(struct get *g, struct deliveries_filter *f)
+{
+	f->event = get_str(g);
+	f->destination = get_str(g);
+	f->states = get_u32(g);
+	f->after = get_u64(g);
+	f->limit = get_u64(g);
+	if (f->after > INT64_MAX)
+		g->bad = true;
+}
+
+void
+put_delivery_row(struct buf *b, const struct delivery_row *r)
+{
+	put_u64(b, r->cursor);
+	put_str(b, r->event);
+	put_str(b, r->hook);
+	put_str(b, r->destination);
+	put_u8(b, r->state);
+	put_u64(b, r->tries);
+	put_u64(b, r->made);
+	put_u64(b, (uint64_t)r->since);
+	put_u64(b, (uint64_t)r->due);
+	put_u64(b, (uint64_t)r->last_at);
+	put_str(b, r->last_sentence);
+}
+
+void
+get_delivery_row(struct get *g, struct delivery_row *r)
+{
+	unsigned state;
+
+	r->cursor = get_u64(g);
+	r->event = get_str(g);
+	r->hook = get_str(g);
+	r->destination = get_str(g);
+	state = get_u8(g);
+	g->bad |= state >= DELIVERY_STATES;
+	r->state = (enum delivery_state)(g->bad ? 0 : state);
+	r->tries = get_u64(g);
+	r->made = get_u64(g);
+	r->since = get_time(g);
+	r->due = get_time(g);
+	r->last_at = get_time(g);
+	r->last_sentence = get_str(g);
+}
+
+void
+put_attempt_row(struct buf *b, const struct attempt_row *r)
+{
+	put_str(b, r->destination);
+	put_u64(b, r->number);
+	put_u64(b, (uint64_t)r->at);
+	put_u64(b, r->took);
+	put_u8(b, r->outcome);
+	put_u32(b, (uint32_t)(r->code + 1));
+	put_str(b, r->sentence);
+	put_str(b, r->output);
+}
+
+void
+get_attempt_row(struct get *g, struct attempt_row *r)
+{
+	unsigned outcome;
+
+	r->destination = get_str(g);
+	r->number = get_u64(g);
+	r->at = get_time(g);
+	r->took = get_u64(g);
+	outcome = get_u8(g);
+	g->bad |= outcome < OUTCOME_DONE || outcome > OUTCOME_DEAD;
+	r->outcome = (enum outcome)(g->bad ? OUTCOME_LATER : outcome);
+	r->code = (int)(get_u32(g) & 0xffff) - 1;
+	r->sentence = get_str(g);
+	r->output = get_str(g);
+}
+
+void
+put_destination_row(struct buf *b, const struct destination_row *r)
+{
+	put_str(b, r->name);
+	put_u8(b, r->configured);
+	put_u64(b, (uint64_t)r->paused);
+	for (size_t i = 0; i < DELIVERY_STATES; i++)
+		put_u64(b, r->states[i]);
+	put_u64(b, r->running);
+	put_u64(b, r->closed_for);
+	put_u64(b, (uint64_t)r->oldest);
+}
+
+void
+get_destination_row(struct get *g, struct destination_row *r)
+{
+	r->name = get_str(g);
+	r->configured = get_bool(g);
+	r->paused = get_time(g);
+	for (size_t i = 0; i < DELIVERY_STATES; i++)
+		r->states[i] = get_u64(g);
+	r->running = get_u64(g);
+	r->closed_for = get_u64(g);
+	r->oldest = get_time(g);
+}
+
+void
+put_replay(struct buf *b, const struct replay *r)
+{
+	put_str(b, r->event);
+	put_str(b, r->to);
+	put_u32(b, r->states);
+	put_u32(b, r->rate);
+	put_u8(b, r->dry);
+}
+
+void
+get_replay(struct get *g, struct replay *r)
+{
+	r->event = get_str(g);
+	r->to = get_str(g);
+	r->states = get_u32(g);
+	r->rate = get_u32(g);
+	r->dry = get_bool(g);
 }

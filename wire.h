@@ -21,9 +21,9 @@
 #include "base/err.h"
 #include "event.h"
 
-#define WIRE_VERSION	1
+#define WIRE_VERSION	2
 #define WIRE_HEAD	8
-#define WIRE_MAX	(EVENT_INLINE + 192 * 1024)	/* the longest row */
+#define WIRE_MAX	(EVENT_INLINE + 208 * 1024)	/* the longest row */
 #define WIRE_KEY_MAX	(64 * 1024)	/* bytes of keys that are fetched */
 
 enum wire_type {
@@ -58,6 +58,14 @@ enum wire_type {
 				 * u32 seconds that its window is open, str secret
 				 * (where it was asked for) */
 	WIRE_FORGET,		/* u64 ticket, str name -> END */
+	WIRE_DELIVERIES,	/* u64 ticket, deliveries_filter -> DELIVERY*, END */
+	WIRE_DELIVERY,		/* u64 ticket, delivery_row; also after a SHOW's ROW */
+	WIRE_ATTEMPT,		/* u64 ticket, attempt_row; after a SHOW's DELIVERY */
+	WIRE_DESTINATIONS,	/* u64 ticket -> DESTINATION*, END */
+	WIRE_DESTINATION,	/* u64 ticket, destination_row */
+	WIRE_PAUSE,		/* u64 ticket, str destination, u8 on -> END */
+	WIRE_REPLAY,		/* u64 ticket, replay, filter -> REPLAYED or END */
+	WIRE_REPLAYED,		/* u64 ticket, u64 events, u64 deliveries */
 
 	/* master <-> worker */
 	WIRE_BUNDLE = 64,	/* u64 generation, body_fd: see bundle.h */
@@ -156,6 +164,8 @@ bool		get_done(const struct get *);	/* not bad, and nothing is left */
 
 void	put_event(struct buf *, const struct event *);
 void	get_event(struct get *, struct event *);	/* body_fd is left -1 */
+void	put_forward(struct buf *, const struct forward *);
+void	get_forward(struct get *, struct forward *);
 void	put_stored(struct buf *, const struct stored *);
 void	get_stored(struct get *, struct stored *);
 
@@ -184,5 +194,69 @@ struct inbox_row {
 };
 void	put_row(struct buf *, const struct inbox_row *);
 void	get_row(struct get *, struct inbox_row *);
+
+/* Which deliveries; what is empty or 0 does not filter. */
+struct deliveries_filter {
+	struct str	event;		/* events.id */
+	struct str	destination;
+	uint32_t	states;		/* bits, 1 << enum delivery_state */
+	uint64_t	after;		/* cursor: only those after it */
+	uint64_t	limit;
+};
+void	put_deliveries_filter(struct buf *, const struct deliveries_filter *);
+void	get_deliveries_filter(struct get *, struct deliveries_filter *);
+
+/* One event's delivery to one destination, and its last attempt. */
+struct delivery_row {
+	uint64_t	cursor;
+	struct str	event;		/* events.id */
+	struct str	hook;
+	struct str	destination;
+	enum delivery_state state;
+	uint64_t	tries;		/* since it was added, or replayed */
+	uint64_t	made;		/* attempts in all */
+	int64_t		since;		/* ms */
+	int64_t		due;		/* ms */
+	int64_t		last_at;	/* ms, or 0: none was made */
+	struct str	last_sentence;
+};
+void	put_delivery_row(struct buf *, const struct delivery_row *);
+void	get_delivery_row(struct get *, struct delivery_row *);
+
+struct attempt_row {
+	struct str	destination;
+	uint64_t	number;		/* from 1 */
+	int64_t		at;		/* ms */
+	uint64_t	took;		/* ms */
+	enum outcome	outcome;
+	int		code;		/* exit or HTTP status; -1: none */
+	struct str	sentence;
+	struct str	output;		/* its first bytes */
+};
+void	put_attempt_row(struct buf *, const struct attempt_row *);
+void	get_attempt_row(struct get *, struct attempt_row *);
+
+struct destination_row {
+	struct str	name;
+	bool		configured;
+	int64_t		paused;		/* ms: since then; 0: it is not */
+	uint64_t	states[DELIVERY_STATES];	/* deliveries in each */
+	uint64_t	running;	/* attempts under way */
+	uint64_t	closed_for;	/* ms that its circuit stays closed */
+	int64_t		oldest;		/* ms: added, of those that wait; 0: none */
+};
+void	put_destination_row(struct buf *, const struct destination_row *);
+void	get_destination_row(struct get *, struct destination_row *);
+
+/* What is to be delivered once more, of the events that a filter finds. */
+struct replay {
+	struct str	event;		/* this one alone: events.id */
+	struct str	to;		/* empty: where each was to go */
+	uint32_t	states;		/* bits: only deliveries that stand so */
+	uint32_t	rate;		/* in a second; 0: all at once */
+	bool		dry;		/* only count */
+};
+void	put_replay(struct buf *, const struct replay *);
+void	get_replay(struct get *, struct replay *);
 
 #endif

@@ -162,6 +162,31 @@ str_printable(struct str s)
  * One row of the table, on the stack: this finds the nearest known key for a
  * sentence, so longer words are cut, which only makes them look more alike.
  */
+bool
+str_like(struct str s, struct str pattern)
+{
+	size_t i = 0, j = 0, star = SIZE_MAX, from = 0;
+
+	while (i < s.n) {
+		if (j < pattern.n && pattern.p[j] == '*') {
+			star = j++;
+			from = i;
+		} else if (j < pattern.n && pattern.p[j] == s.p[i]) {
+			i++;
+			j++;
+		} else if (star != SIZE_MAX) {
+			/* The last star takes one byte more. */
+			j = star + 1;
+			i = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (j < pattern.n && pattern.p[j] == '*')
+		j++;
+	return j == pattern.n;
+}
+
 size_t
 str_distance(struct str a, struct str b)
 {

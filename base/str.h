@@ -69,6 +69,9 @@ bool		str_to_u64(struct str, uint64_t *out);
 /* Printable ASCII: 0x20 to 0x7e, and at least one byte. */
 bool		str_printable(struct str);
 
+/* Is s like the pattern, in which "*" is any text, also none? */
+bool		str_like(struct str s, struct str pattern);
+
 /* How unlike two words are (Levenshtein distance, ASCII case folded). */
 size_t		str_distance(struct str, struct str);
 

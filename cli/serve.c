@@ -255,6 +255,18 @@ secrets_of(const struct hook *h)
 	return n;
 }
 
+static void
+env_pass_destination(struct environ *env, const struct destination *d)
+{
+	env_pass_secret(env, d->sign);
+	env_pass_secret(env, d->bearer);
+	env_pass_secret(env, d->basic);
+	for (size_t i = 0; i < d->nenvironment; i++)
+		env_pass_secret(env, d->environment[i].value);
+	for (size_t i = 0; i < d->nheaders; i++)
+		env_pass_secret(env, d->headers[i].value);
+}
+
 static int
 env_make(const struct serve *s, enum part_name which, struct environ *env,
     struct err *e)
@@ -273,6 +285,9 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 	env->room = ENV_OURS;
 	for (size_t i = 0; i < s->conf->nhooks && which != NGINX; i++)
 		env->room += secrets_of(&s->conf->hooks[i]);
+	for (size_t i = 0; i < s->conf->ndestinations && which == COURIER; i++)
+		env->room += 3 + s->conf->destinations[i].nenvironment +
+		    s->conf->destinations[i].nheaders;
 	if ((env->v = calloc(env->room, sizeof(env->v[0]))) == NULL)
 		return err_set(e, ERR_OS, "no memory for an environment");
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -292,6 +307,8 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 			for (size_t m = 0; m < h->params[j].n; m++)
 				env_pass_secret(env, h->params[j].v[m]);
 	}
+	for (size_t i = 0; i < s->conf->ndestinations && which == COURIER; i++)
+		env_pass_destination(env, &s->conf->destinations[i]);
 	return 0;
 }
 

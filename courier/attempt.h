@@ -18,12 +18,6 @@
 #define ATTEMPT_OUTPUT	4096		/* bytes of output that are kept */
 #define ATTEMPT_SENTENCE 200
 
-enum outcome {
-	OUTCOME_DONE = 1,	/* it was taken */
-	OUTCOME_LATER,		/* it may be taken another time */
-	OUTCOME_DEAD,		/* it will not be taken, however often */
-};
-
 struct attempt {
 	struct attempt	*next;		/* in the row where it is */
 	const struct destination *to;	/* outlives it */

@@ -14,7 +14,7 @@
 #include "../base/json.h"
 #include "../base/when.h"
 #include "http.h"
-#include "letter.h"
+#include "../letter.h"
 #include "transfer.h"
 
 #define POLL_MS		1000

@@ -22,10 +22,11 @@ includes() {
 FLOORS=(
 	"base/*"
 	"auth_mac.[ch] auth_key.[ch] auth_static.[ch] auth_jws.[ch] auth_cert.[ch] auth_cipher.[ch]"
-	"event.[ch] wire.[ch] bundle.[ch] conf.[ch] conf_place.c key_source.[ch] provider_texts.h provider_find.c"
+	"event.[ch] wire.[ch] bundle.[ch] letter.[ch] conf.[ch] conf_place.c key_source.[ch] provider_texts.h provider_find.c"
 	"frame.[ch] request.[ch] body.[ch] answer.[ch] template.[ch] sent.[ch]"
 	"condition.[ch] reply.[ch]"
 	"provider.[ch] provider_words.[ch] provider_signature.c provider_answer.c provider_examples.[ch] provider_schema.c forge.[ch]"
+	"deliver.[ch]"
 	"route.h"
 	"auth.[ch] auth_parts.h auth_keys.c auth_look.c auth_event.c auth_sign.[ch] keyring.[ch] route.c" # making routes makes keys
 	"handshake.[ch] provider_trial.[ch]"
@@ -44,7 +45,7 @@ floor_of() {
 	done
 }
 set -f
-ROAD='frame.h request.h provider.h provider_words.h provider_examples.h template.h condition.h reply.h route.h auth.h auth_*.h keyring.h handshake.h handler.h link.h pool.h body.h answer.h sent.h forge.h'
+ROAD='frame.h request.h provider.h provider_words.h provider_examples.h deliver.h template.h condition.h reply.h route.h auth.h auth_*.h keyring.h handshake.h handler.h link.h pool.h body.h answer.h sent.h forge.h'
 set +f
 
 up=

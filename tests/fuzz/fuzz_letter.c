@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "courier/letter.h"
+#include "letter.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

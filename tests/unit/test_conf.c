@@ -48,6 +48,7 @@ slurp(const char *path)
 /* --- what is refused ---------------------------------------------------------- */
 
 /* A hook that is fine but for what is put into it, on line 1 from column 17. */
+#define D(x)	"{\"destinations\":{\"d\":{" x "}}}"
 #define H(more)	"{\"hooks\":{\"/a\":{" more ",\"provider\":\"github\"}}}"
 #define L(more)	"{\"limits\":{" more "}}"
 
@@ -100,10 +101,6 @@ static const struct {
 	  "t.json:1:2: unknown key \"a\\nb\" in the file" },
 
 	/* words of later versions */
-	{ "destinations", "{\"destinations\":{}}",
-	  "t.json:1:2: \"destinations\" is not in this version" },
-	{ "deliver", H("\"deliver\":[\"x\"]"),
-	  "t.json:1:17: \"deliver\" is not in this version" },
 	{ "Pub/Sub", "{\"inbox\":\"pubsub:projects/p/topics/t\"}",
 	  "t.json:1:2: \"inbox\": engines like \"pubsub:\" are not in this version" },
 	{ "NATS", "{\"inbox\":\"nats://h\"}",
@@ -112,6 +109,65 @@ static const struct {
 	  "t.json:1:2: \"inbox\": engines like \"redis:\" are not in this version" },
 	{ "Kafka", "{\"inbox\":\"kafka://h\"}",
 	  "t.json:1:2: \"inbox\": engines like \"kafka:\" are not in this version" },
+
+	/* destinations */
+	{ "a destination that is not there", H("\"deliver\":[\"x\"]"),
+	  "t.json:1:11: hook \"/a\": there is no destination \"x\"; name it in "
+	  "\"destinations\"" },
+	{ "a misspelt destination", "{\"hooks\":{\"/a\":{\"auth\":\"none\",\"deliver\":"
+	  "\"stagin\"}}, \"destinations\":{\"staging\":{\"exec\":\"/x\"}}}",
+	  "t.json:1:11: hook \"/a\": there is no destination \"stagin\"; did you mean "
+	  "\"staging\"?" },
+	{ "a destination twice", H("\"deliver\":[\"x\",\"x\"]"),
+	  "t.json:1:32: \"deliver\" names \"x\" twice" },
+	{ "a number for a destination", H("\"deliver\":[1]"),
+	  "t.json:1:28: \"deliver\" must be the name of a destination, or" },
+	{ "a misspelt word of deliver", H("\"deliver\":{\"to\":\"x\",\"if\":{}}"),
+	  "t.json:1:37: unknown key \"if\" in \"deliver\"; it has \"to\" and \"when\"" },
+	{ "conditions without a destination", H("\"deliver\":{\"when\":{}}"),
+	  "t.json:1:17: \"deliver\" must be the name of a destination, or" },
+	{ "conditions as a text", H("\"deliver\":{\"to\":\"x\",\"when\":\"y\"}"),
+	  "t.json:1:37: \"when\" must be an object, not a string" },
+	{ "a destination of no kind", D("\"timeout\":1"),
+	  "t.json:1:18: destination \"d\" needs one of \"exec\" and \"http\"" },
+	{ "a destination of two kinds", D("\"exec\":\"/x\",\"http\":\"http://x\""),
+	  "t.json:1:18: destination \"d\" needs one of \"exec\" and \"http\"" },
+	{ "a program without its path", D("\"exec\":[\"deploy\",\"x\"]"),
+	  "t.json:1:18: destination \"d\": \"exec\" begins with the whole path" },
+	{ "a word of the other kind", D("\"exec\":\"/x\",\"bearer\":\"env:A\""),
+	  "t.json:1:18: destination \"d\": \"bearer\" goes with \"http\"" },
+	{ "and the other way", D("\"http\":\"http://x\",\"directory\":\"/x\""),
+	  "t.json:1:18: destination \"d\": \"directory\" goes with \"exec\"" },
+	{ "two authorizations", D("\"http\":\"http://x\",\"bearer\":\"env:A\","
+	  "\"basic\":\"env:B\""),
+	  "t.json:1:18: destination \"d\" has \"bearer\" and \"basic\"; one of them" },
+	{ "a name that is none", "{\"destinations\":{\"a b\":{\"exec\":\"/x\"}}}",
+	  "t.json:1:18: name \"a b\" of a destination must be letters" },
+	{ "a destination that is a text", "{\"destinations\":{\"d\":\"/x\"}}",
+	  "t.json:1:18: destination \"d\" must be an object, not a string" },
+	{ "retries from long to short", D("\"exec\":\"/x\",\"retry\":{\"first\":\"1h\","
+	  "\"most\":\"1m\"}"), "t.json:1:18: destination \"d\": \"first\" of \"retry\" is "
+	  "longer than \"most\"" },
+	{ "a word of retry in the destination", D("\"exec\":\"/x\",\"give_up\":\"1h\""),
+	  "t.json:1:35: unknown key \"give_up\" in a destination; it belongs in a "
+	  "destination's \"retry\"" },
+	{ "a header's name", D("\"http\":\"http://x\",\"headers\":{\"a b\":\"x\"}"),
+	  "t.json:1:52: \"headers\" must be an object of texts whose keys are names of "
+	  "headers" },
+	{ "a reference that is none", D("\"exec\":\"/x\",\"environment\":{\"A\":\"env:\"}"),
+	  "t.json:1:50: \"A\" of \"environment\" is neither a text nor" },
+	{ "a template in a host", D("\"http\":\"http://{id}/\""),
+	  "t.json:1:18: destination \"d\": \"http\": " },
+	{ "a word that is none", D("\"http\":\"http://x/{idd}\""),
+	  "t.json:1:18: destination \"d\": \"http\": " },
+	{ "a header that is the connection's", D("\"http\":\"http://x\",\"headers\":"
+	  "{\"Content-Length\":\"1\"}"), "t.json:1:18: destination \"d\": \"headers\": " },
+	{ "a header's word", D("\"http\":\"http://x\",\"headers\":{\"A\":\"{x\"}"),
+	  "t.json:1:18: destination \"d\": \"headers\": " },
+	{ "a body that is no JSON", D("\"http\":\"http://x\",\"body\":\"{\\\"a\\\":}\""),
+	  "t.json:1:18: destination \"d\": \"body\": " },
+	{ "a place that is none", D("\"exec\":\"/x\",\"serialize_by\":\"id\""),
+	  "t.json:1:35: \"serialize_by\" must be a place like" },
 
 	/* types */
 	{ "a text for a number", "{\"workers\":\"2\"}",
@@ -733,6 +789,33 @@ static const char *const differ[][2] = {
 	{ H("\"origin\":\"a\""), H("\"origin\":\"b\"") },
 	{ H("\"topic\":\"a\""), H("\"topic\":\"b\"") },
 	{ H("\"url\":\"https://a\""), H("\"url\":\"https://b\"") },
+	{ "{}", D("\"exec\":\"/x\"") },
+	{ D("\"exec\":\"/x\""), D("\"exec\":[\"/x\",\"y\",\"\"]") },
+	{ D("\"exec\":\"/x\""), D("\"exec\":\"/x\",\"directory\":\"/y\"") },
+	{ D("\"exec\":\"/x\""), D("\"exec\":\"/x\",\"environment\":{\"A\":\"env:B\"}") },
+	{ D("\"exec\":\"/x\",\"environment\":{\"A\":\"b\"}"),
+	  D("\"exec\":\"/x\",\"environment\":{\"A\":\"c\"}") },
+	{ D("\"exec\":\"/x\""), D("\"exec\":\"/x\",\"one_at_a_time\":true") },
+	{ D("\"exec\":\"/x\""), D("\"exec\":\"/x\",\"latest_wins\":true") },
+	{ D("\"exec\":\"/x\""), D("\"exec\":\"/x\",\"serialize_by\":\"body:a.b\"") },
+	{ D("\"exec\":\"/x\""), D("\"exec\":\"/x\",\"delay\":1") },
+	{ D("\"exec\":\"/x\""), D("\"exec\":\"/x\",\"timeout\":1") },
+	{ D("\"exec\":\"/x\""), D("\"exec\":\"/x\",\"concurrency\":1") },
+	{ D("\"exec\":\"/x\""), D("\"exec\":\"/x\",\"retry\":{\"first\":1}") },
+	{ D("\"exec\":\"/x\""), D("\"exec\":\"/x\",\"retry\":{\"most\":\"2h\"}") },
+	{ D("\"exec\":\"/x\""), D("\"exec\":\"/x\",\"retry\":{\"tries\":3}") },
+	{ D("\"exec\":\"/x\""), D("\"exec\":\"/x\",\"retry\":{\"give_up\":\"1d\"}") },
+	{ D("\"http\":\"http://a\""), D("\"http\":\"http://b/{id}\"") },
+	{ D("\"http\":\"http://a\""), D("\"http\":\"http://a\",\"method\":\"PUT\"") },
+	{ D("\"http\":\"http://a\""), D("\"http\":\"http://a\",\"headers\":{\"A\":\"{id}\"}") },
+	{ D("\"http\":\"http://a\""), D("\"http\":\"http://a\",\"body\":\"{\\\"a\\\":1}\"") },
+	{ D("\"http\":\"http://a\""), D("\"http\":\"http://a\",\"sign\":\"env:A\"") },
+	{ D("\"http\":\"http://a\""), D("\"http\":\"http://a\",\"bearer\":\"env:A\"") },
+	{ D("\"http\":\"http://a\""), D("\"http\":\"http://a\",\"basic\":\"file:/a\"") },
+	{ "{\"hooks\":{\"/a\":{\"auth\":\"none\",\"deliver\":\"d\"}},"
+	  "\"destinations\":{\"d\":{\"exec\":\"/x\"}}}",
+	  "{\"hooks\":{\"/a\":{\"auth\":\"none\",\"deliver\":{\"to\":\"d\",\"when\":"
+	  "{\"type\":[\"a\"]}}}},\"destinations\":{\"d\":{\"exec\":\"/x\"}}}" },
 };
 
 static void
@@ -791,6 +874,8 @@ test_round(void)
 	    "\t\t\"quarantine_bytes\": \"16m\"\n"
 	    "\t},\n"
 	    "\t\"hooks\": {\n"
+	    "\t},\n"
+	    "\t\"destinations\": {\n"
 	    "\t}\n"
 	    "}\n")), "defaults are printed: %.*s", STR_ARG(buf_str(&b)));
 	conf_free(c);

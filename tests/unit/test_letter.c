@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../../base/json.h"
-#include "../../courier/letter.h"
+#include "../../letter.h"
 #include "test.h"
 
 #define COUNT(t)	(sizeof(t) / sizeof((t)[0]))

@@ -283,43 +283,43 @@ static const struct {
 	int		 want;		/* of wire_next() */
 } heads[] = {
 #define S(lit)	{ lit, sizeof(lit) - 1 }
-	{ "a message", S("\0\0\0\x08\x0c\x01\0\0" "12345678"), DOOR_WORKER, 0,
+	{ "a message", S("\0\0\0\x08\x0c\x02\0\0" "12345678"), DOOR_WORKER, 0,
 	    1 },
-	{ "a message of no bytes", S("\0\0\0\0\x44\x01\0\0"), DOOR_MASTER, 0,
+	{ "a message of no bytes", S("\0\0\0\0\x44\x02\0\0"), DOOR_MASTER, 0,
 	    1 },
 	{ "half a head", S("\0\0\0\x08"), DOOR_WORKER, 0, 0 },
-	{ "half a message", S("\0\0\0\x08\x0c\x01\0\0" "1234"), DOOR_WORKER, 0,
+	{ "half a message", S("\0\0\0\x08\x0c\x02\0\0" "1234"), DOOR_WORKER, 0,
 	    0 },
-	{ "a row with its descriptor", S("\0\0\0\x08\x42\x01\x01\0" "12345678"),
+	{ "a row with its descriptor", S("\0\0\0\x08\x42\x02\x01\0" "12345678"),
 	    DOOR_MASTER, 1, 1 },
 	{ "a row that may have one has none",
-	    S("\0\0\0\x08\x42\x01\0\0" "12345678"), DOOR_MASTER, 0, 1 },
+	    S("\0\0\0\x08\x42\x02\0\0" "12345678"), DOOR_MASTER, 0, 1 },
 	{ "a type that is not in the table",
-	    S("\0\0\0\x08\x0f\x01\0\0" "12345678"), DOOR_WORKER, 0, -1 },
-	{ "type 0", S("\0\0\0\0\0\x01\0\0"), DOOR_WORKER, 0, -1 },
-	{ "another door's type", S("\0\0\0\x08\x0c\x01\0\0" "12345678"),
+	    S("\0\0\0\x08\x0f\x02\0\0" "12345678"), DOOR_WORKER, 0, -1 },
+	{ "type 0", S("\0\0\0\0\0\x02\0\0"), DOOR_WORKER, 0, -1 },
+	{ "another door's type", S("\0\0\0\x08\x0c\x02\0\0" "12345678"),
 	    DOOR_MASTER, 0, -1 },
-	{ "an operator does not say event", S("\0\0\0\x08\x03\x01\0\0"),
+	{ "an operator does not say event", S("\0\0\0\x08\x03\x02\0\0"),
 	    DOOR_OPERATOR, 0, -1 },
-	{ "a worker does not say list", S("\0\0\0\x08\x20\x01\0\0"),
+	{ "a worker does not say list", S("\0\0\0\x08\x20\x02\0\0"),
 	    DOOR_WORKER, 0, -1 },
-	{ "one byte over the row", S("\0\0\0\x09\x0c\x01\0\0" "123456789"),
+	{ "one byte over the row", S("\0\0\0\x09\x0c\x02\0\0" "123456789"),
 	    DOOR_WORKER, 0, -1 },
-	{ "over the row, before it came", S("\0\0\0\x09\x0c\x01\0\0"),
+	{ "over the row, before it came", S("\0\0\0\x09\x0c\x02\0\0"),
 	    DOOR_WORKER, 0, -1 },
-	{ "4 GB", S("\xff\xff\xff\xff\x03\x01\0\0"), DOOR_WORKER, 0, -1 },
-	{ "an older version", S("\0\0\0\x08\x0c\0\0\0" "12345678"),
+	{ "4 GB", S("\xff\xff\xff\xff\x03\x02\0\0"), DOOR_WORKER, 0, -1 },
+	{ "an older version", S("\0\0\0\x08\x0c\x01\0\0" "12345678"),
 	    DOOR_WORKER, 0, -1 },
-	{ "a newer version", S("\0\0\0\x08\x0c\x02\0\0" "12345678"),
+	{ "a newer version", S("\0\0\0\x08\x0c\x03\0\0" "12345678"),
 	    DOOR_WORKER, 0, -1 },
-	{ "an unknown flag", S("\0\0\0\x08\x0c\x01\x02\0" "12345678"),
+	{ "an unknown flag", S("\0\0\0\x08\x0c\x02\x02\0" "12345678"),
 	    DOOR_WORKER, 0, -1 },
-	{ "a last byte that is not zero", S("\0\0\0\x08\x0c\x01\0\x01"
+	{ "a last byte that is not zero", S("\0\0\0\x08\x0c\x02\0\x01"
 	    "12345678"), DOOR_WORKER, 0, -1 },
 	{ "a flag without its descriptor",
-	    S("\0\0\0\x08\x42\x01\x01\0" "12345678"), DOOR_MASTER, 0, -1 },
+	    S("\0\0\0\x08\x42\x02\x01\0" "12345678"), DOOR_MASTER, 0, -1 },
 	{ "a descriptor where the row has none",
-	    S("\0\0\0\x08\x0c\x01\x01\0" "12345678"), DOOR_WORKER, 1, -1 },
+	    S("\0\0\0\x08\x0c\x02\x01\0" "12345678"), DOOR_WORKER, 1, -1 },
 	{ "HTTP", S("GET / HTTP/1.1\r\n\r\n"), DOOR_WORKER, 0, -1 },
 };
 
@@ -355,7 +355,7 @@ strangers(void)
 	CHECK(open_fds() == before, "no descriptor is left open");
 
 	w = listener(DOOR_WORKER, &fd);
-	say(fd, STR("\0\0\0\x08\x0c\x01\0\0" "12345678"), 1, 1);
+	say(fd, STR("\0\0\0\x08\x0c\x02\0\0" "12345678"), 1, 1);
 	CHECK(wire_receive(w, &e) == 0 && wire_next(w, &m, &e) == 1 && m.fd ==
 	    -1 && wire_next(w, &m, &e) == -1,
 	    "a descriptor that no message asks for ends it");
@@ -363,7 +363,7 @@ strangers(void)
 	close(fd);
 	for (i = 2; i <= 8; i++) {
 		w = listener(DOOR_MASTER, &fd);
-		say(fd, STR("\0\0\0\x08\x42\x01\x01\0" "12345678"), 1,
+		say(fd, STR("\0\0\0\x08\x42\x02\x01\0" "12345678"), 1,
 		    (size_t)i);
 		CHECKF(wire_receive(w, &e) == -1 && e.code == ERR_PROTOCOL,
 		    "%d descriptors end it", i);
@@ -375,7 +375,7 @@ strangers(void)
 	/* A flood of them, with nothing read. */
 	w = listener(DOOR_MASTER, &fd);
 	for (i = 0; i < 100; i++) {
-		say(fd, STR("\0\0\0\x08\x42\x01\x01\0" "12345678"), 1, 1);
+		say(fd, STR("\0\0\0\x08\x42\x02\x01\0" "12345678"), 1, 1);
 		if (wire_receive(w, &e) == -1)
 			break;
 	}
@@ -396,7 +396,7 @@ strangers(void)
 
 	/* The end. */
 	w = listener(DOOR_WORKER, &fd);
-	say(fd, STR("\0\0\0\x08\x0c\x01\0\0" "12345678"), -1, 0);
+	say(fd, STR("\0\0\0\x08\x0c\x02\0\0" "12345678"), -1, 0);
 	close(fd);
 	CHECK(wire_receive(w, &e) == 0 && wire_next(w, &m, &e) == 1 &&
 	    wire_receive(w, &e) == -1 && e.code == ERR_AWAY,
@@ -408,7 +408,7 @@ strangers(void)
 
 	/* A door that narrows. */
 	w = listener(DOOR_WORKER | DOOR_OPERATOR, &fd);
-	say(fd, STR("\0\0\0\0\x20\x01\0\0\0\0\0\x08\x03\x01\0\0"), -1, 0);
+	say(fd, STR("\0\0\0\0\x20\x02\0\0\0\0\0\x08\x03\x02\0\0"), -1, 0);
 	wire_receive(w, &e);
 	CHECK(wire_next(w, &m, &e) == 1 && m.type == WIRE_LIST,
 	    "before hello either may speak");
@@ -420,7 +420,7 @@ strangers(void)
 	/* Byte by byte. */
 	w = listener(DOOR_MASTER, &fd);
 	for (i = 0; i < 16; i++) {
-		struct str one = STR("\0\0\0\x08\x42\x01\x01\0" "12345678");
+		struct str one = STR("\0\0\0\x08\x42\x02\x01\0" "12345678");
 
 		CHECK(wire_next(w, &m, &e) == 0, "not whole yet");
 		say(fd, str_head(str_skip(one, (size_t)i), 1), 1, i == 0);

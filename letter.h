@@ -17,13 +17,13 @@
  *
  * Pure: no clock, no file.
  */
-#ifndef COURIER_LETTER_H
-#define COURIER_LETTER_H
+#ifndef LETTER_H
+#define LETTER_H
 
-#include "../base/arena.h"
-#include "../base/buf.h"
-#include "../base/err.h"
-#include "../event.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "event.h"
 
 #define LETTER_TEXT	(64 * 1024)	/* bytes of a template */
 #define LETTER_WORDS	64		/* in one template */

@@ -2,10 +2,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "../base/codec.h"
-#include "../base/json.h"
-#include "../base/utf8.h"
-#include "../base/when.h"
+#include "base/codec.h"
+#include "base/json.h"
+#include "base/utf8.h"
+#include "base/when.h"
 #include "letter.h"
 
 #define WORD_MAX	256		/* bytes between braces */
