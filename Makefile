@@ -41,14 +41,16 @@ PROVIDERS = provider_find provider_texts
 ROAD	= frame handler link pool fcgi_main
 COURIER	= courier/main courier/door courier/batch courier/bodies \
 	  courier/inbox courier/gather courier/retention \
-	  courier/checkpoint courier/reader courier/transfer courier/keys \
+	  courier/checkpoint courier/reader courier/reader_deliveries \
+	  courier/half courier/transfer courier/keys \
 	  courier/captured courier/quarantine courier/errands \
-	  courier/attempt courier/exec courier/http
+	  courier/ledger courier/delivery courier/attempt \
+	  courier/exec courier/http
 # Requests made, not judged: in the tool and the tests, never in the handler.
 SAMPLE	= auth_sign forge provider_examples provider_schema \
 	  provider_trial sent
 CLI	= cli/main cli/serve cli/rundir cli/probe cli/webserver cli/check \
-	  cli/providers cli/catalog cli/describe cli/asked cli/events cli/capture cli/explain cli/dump cli/rewrite cli/sample cli/send cli/sign $(SAMPLE)
+	  cli/providers cli/catalog cli/describe cli/asked cli/events cli/deliveries cli/capture cli/explain cli/dump cli/rewrite cli/sample cli/send cli/sign $(SAMPLE)
 
 obj	= $(addprefix $(BUILD)/obj/,$(addsuffix .o,$(1)))
 
@@ -88,13 +90,15 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
-    $(call obj,courier/inbox courier/gather courier/bodies courier/retention $(WALL) $(BASE))
+    $(call obj,courier/inbox courier/ledger courier/gather courier/bodies \
+    courier/retention $(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -lsqlite3 -ljson-c -lcrypto
 
 $(BUILD)/tests/test_repeats: tests/unit/test_repeats.c tests/unit/test.h \
-    $(call obj,courier/inbox courier/gather courier/bodies courier/retention \
+    $(call obj,courier/inbox courier/ledger courier/gather courier/bodies \
+	courier/retention \
 	$(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
@@ -102,13 +106,13 @@ $(BUILD)/tests/test_repeats: tests/unit/test_repeats.c tests/unit/test.h \
 
 $(BUILD)/tests/test_aside: tests/unit/test_aside.c tests/unit/test.h \
     $(call obj,courier/captured courier/quarantine courier/errands courier/bodies \
-    courier/inbox courier/gather $(WALL) $(BASE))
+    courier/inbox courier/ledger courier/gather $(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -Wl,--wrap=fsync -o $@ $< \
 	    $(filter %.o,$^) -lsqlite3 -ljson-c -lcrypto
 
 $(BUILD)/tests/test_fetch: tests/unit/test_fetch.c tests/unit/test.h \
-    $(call obj,courier/keys courier/transfer $(WALL) $(BASE) $(PROVIDERS))
+    $(call obj,courier/keys courier/half courier/transfer $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -Wl,--wrap=when_steady -o $@ $< \
 	    $(filter %.o,$^) -lcurl -ljson-c -lssl -lcrypto

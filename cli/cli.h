@@ -57,13 +57,16 @@ int	serve_run(const struct command *, int, char **, struct err *);
 int	check_run(const struct command *, int, char **, struct err *);
 int	providers_run(const struct command *, int, char **, struct err *);
 int	events_run(const struct command *, int, char **, struct err *);
+int	deliveries_run(const struct command *, int, char **, struct err *);
+int	destinations_run(const struct command *, int, char **, struct err *);
 int	explain_run(const struct command *, int, char **, struct err *);
 int	capture_run(const struct command *, int, char **, struct err *);
 int	send_run(const struct command *, int, char **, struct err *);
 int	sign_run(const struct command *, int, char **, struct err *);
 
 extern const struct option_row serve_options[], check_options[],
-    providers_options[], events_options[], explain_options[], capture_options[], send_options[],
+    providers_options[], events_options[], deliveries_options[],
+    destinations_options[], explain_options[], capture_options[], send_options[],
     sign_options[];
 
 /* --- what several of them need -------------------------------------------- */
@@ -98,6 +101,14 @@ int	cli_print(struct buf *, struct err *);
 
 /* RFC 3339 in UTC, with ms: cli_time() takes it back. */
 void	cli_put_time(struct buf *, int64_t ms);
+
+/* A word of a sender's, harmless to a terminal; "-" when there is none. */
+void	cli_put_word(struct buf *, struct str word, size_t width);
+
+/* A line of the table of deliveries, or an object; first: its head before it. */
+struct delivery_row;
+int	cli_print_delivery(const struct delivery_row *, bool json, bool first,
+	    struct err *);
 
 /* "90s", "10m", "2h", "3d"; ms. */
 int	cli_span(const char *text, int64_t *ms, struct err *);

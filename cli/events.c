@@ -28,6 +28,11 @@ struct events_options {
 	bool		 json;
 	bool		 bodies;
 	bool		 body;
+	const char	*to;
+	const char	*rate;
+	bool		 dead;
+	bool		 all;
+	bool		 dry;
 };
 
 #define AT(field)	offsetof(struct events_options, field)
@@ -45,6 +50,11 @@ const struct option_row events_options[] = {
 	{ "json", 0, NULL, AT(json), "one object a line" },
 	{ "bodies", 0, NULL, AT(bodies), "list, tail: with body_base64 (and --json)" },
 	{ "body", 0, NULL, AT(body), "show: the exact bytes of the body alone" },
+	{ "to", 0, "NAME", AT(to), "replay: to this destination" },
+	{ "dead", 0, NULL, AT(dead), "replay: only what is dead" },
+	{ "all", 0, NULL, AT(all), "replay: without it an ID, a time or --dead is wanted" },
+	{ "rate", 0, "N", AT(rate), "replay: N in a second, not all at once" },
+	{ "dry-run", 0, NULL, AT(dry), "replay: only count" },
 	{ NULL, 0, NULL, 0, NULL }
 };
 #undef AT
@@ -58,6 +68,8 @@ struct printer {
 	size_t		 rows;
 	int		(*row)(struct printer *, const struct inbox_row *,
 			    struct err *);
+	size_t		 deliveries;	/* behind the row */
+	size_t		 attempts;
 };
 
 /* Maps a body that rides as a descriptor. */
@@ -104,6 +116,74 @@ row_take(struct printer *p, struct wire_msg *m, struct err *e)
 	return rc;
 }
 
+static int
+delivery_take(struct printer *p, struct wire_msg *m, struct err *e)
+{
+	struct get g = GET(m->body);
+	struct delivery_row row;
+
+	get_u64(&g);
+	get_delivery_row(&g, &row);
+	if (!get_done(&g))
+		return err_set(e, ERR_PROTOCOL, "a row that cannot be read");
+	if (p->deliveries++ == 0 && !p->o->json)
+		printf("\ndeliveries\n");
+	return cli_print_delivery(&row, p->o->json, p->deliveries == 1, e);
+}
+
+static int
+attempt_take(struct printer *p, struct wire_msg *m, struct err *e)
+{
+	static const char *const outcomes[] = { [OUTCOME_DONE] = "done",
+	    [OUTCOME_LATER] = "later", [OUTCOME_DEAD] = "dead" };
+	struct get g = GET(m->body);
+	struct buf b = BUF(128 * 1024);
+	struct attempt_row row;
+	int rc;
+
+	get_u64(&g);
+	get_attempt_row(&g, &row);
+	if (!get_done(&g))
+		return err_set(e, ERR_PROTOCOL, "a row that cannot be read");
+	if (p->o->json) {
+		buf_put(&b, STR("{\"attempt_to\":"));
+		buf_json(&b, row.destination);
+		buf_printf(&b, ",\"number\":%llu,\"at\":\"",
+		    (unsigned long long)row.number);
+		cli_put_time(&b, row.at);
+		buf_printf(&b, "\",\"ms\":%llu,\"outcome\":\"%s\",\"code\":",
+		    (unsigned long long)row.took, outcomes[row.outcome]);
+		if (row.code == -1)
+			buf_put(&b, STR("null"));
+		else
+			buf_printf(&b, "%d", row.code);
+		buf_put(&b, STR(",\"sentence\":"));
+		buf_json(&b, row.sentence);
+		buf_put(&b, STR(",\"output\":"));
+		buf_json(&b, row.output);
+		buf_put(&b, STR("}\n"));
+	} else {
+		if (p->attempts == 0)
+			buf_put(&b, STR("\nattempts\n"));
+		cli_put_time(&b, row.at);
+		buf_put(&b, STR("  "));
+		cli_put_word(&b, row.destination, 16);
+		buf_printf(&b, "  #%llu  %-5s  %6llu ms  ",
+		    (unsigned long long)row.number, outcomes[row.outcome],
+		    (unsigned long long)row.took);
+		cli_put_word(&b, row.sentence, 0);
+		if (row.output.n > 0) {
+			buf_put(&b, STR("\n    "));
+			cli_put_word(&b, str_head(row.output, 400), 0);
+		}
+		buf_putc(&b, '\n');
+	}
+	p->attempts++;
+	rc = cli_print(&b, e);
+	buf_free(&b);
+	return rc;
+}
+
 /* Every row of an answer, up to its END. */
 static int
 rows_take(struct asked *c, struct printer *p, struct err *e)
@@ -120,7 +200,11 @@ rows_take(struct asked *c, struct printer *p, struct err *e)
 		}
 		if (m.fd != -1)
 			close(m.fd);
-		return asked_end(&m, e);
+		if (m.type != WIRE_DELIVERY && m.type != WIRE_ATTEMPT)
+			return asked_end(&m, e);
+		if (!p->o->body && (m.type == WIRE_DELIVERY ? delivery_take(p, &m, e) :
+		    attempt_take(p, &m, e)) == -1)
+			return -1;
 	}
 }
 
@@ -152,21 +236,6 @@ print_json(struct printer *p, const struct inbox_row *row, struct err *e)
 	return rc;
 }
 
-/* A word of the sender's, harmless to a terminal; "-" when there is none. */
-static void
-put_word(struct buf *b, struct str word, size_t width)
-{
-	struct buf safe = BUF(4096);
-	size_t n;
-
-	if (word.n == 0)
-		word = STR("-");
-	buf_json(&safe, str_head(word, 400));
-	n = safe.n >= 2 ? safe.n - 2 : 0;
-	buf_printf(b, "%-*.*s", (int)width, (int)n, n > 0 ? safe.p + 1 : "");
-	buf_free(&safe);
-}
-
 static int
 print_table(struct printer *p, const struct inbox_row *row, struct err *e)
 {
@@ -184,14 +253,14 @@ print_table(struct printer *p, const struct inbox_row *row, struct err *e)
 		    (unsigned long long)row->stored.repeats);
 	cli_put_time(&b, row->event.received_at);
 	buf_printf(&b, "  %-36s  ", row->event.id);
-	put_word(&b, row->event.hook, 18);
+	cli_put_word(&b, row->event.hook, 18);
 	buf_put(&b, STR("  "));
-	put_word(&b, row->event.provider, 12);
+	cli_put_word(&b, row->event.provider, 12);
 	buf_put(&b, STR("  "));
-	put_word(&b, row->event.event_type, 20);
+	cli_put_word(&b, row->event.event_type, 20);
 	buf_printf(&b, "  %8llu  %7s  ", (unsigned long long)row->event.size,
 	    repeats);
-	put_word(&b, row->event.event_id, 0);
+	cli_put_word(&b, row->event.event_id, 0);
 	buf_putc(&b, '\n');
 	rc = cli_print(&b, e);
 	buf_free(&b);
@@ -204,7 +273,7 @@ put_fact(struct buf *b, const char *name, struct str value)
 	if (value.n == 0)
 		return;
 	buf_printf(b, "%-14s ", name);
-	put_word(b, value, 0);
+	cli_put_word(b, value, 0);
 	buf_putc(b, '\n');
 }
 
@@ -233,9 +302,9 @@ put_headers(struct buf *b, struct str headers)
 		if (json_kind(pair) != JSON_ARRAY || json_count(pair) != 2)
 			continue;
 		buf_put(b, STR("  "));
-		put_word(b, json_text(json_at(pair, 0)), 0);
+		cli_put_word(b, json_text(json_at(pair, 0)), 0);
 		buf_put(b, STR(": "));
-		put_word(b, json_kind(json_at(pair, 1)) == JSON_STRING ?
+		cli_put_word(b, json_kind(json_at(pair, 1)) == JSON_STRING ?
 		    json_text(json_at(pair, 1)) : STR("(bytes)"), 0);
 		buf_putc(b, '\n');
 	}
@@ -425,6 +494,57 @@ events_tail(struct asked *c, const struct conf *conf,
 	}
 }
 
+/*
+ * What was at its end goes once more: one event, or all that the filter finds.  To be
+ * asked for everything it wants --all.
+ */
+static int
+events_replay(struct asked *c, const struct events_options *o, const char *id,
+    struct err *e)
+{
+	struct replay what = { .event = str_of(id), .to = str_of(o->to),
+	    .dry = o->dry, .states = o->dead ? UINT32_C(1) << DELIVERY_DEAD : 0 };
+	struct buf b = BUF(16 * 1024);
+	struct wire_msg m;
+	struct filter f;
+	struct get g;
+	uint64_t rate = 0, events, deliveries;
+
+	if (filter_make(&f, o, e) == -1)
+		return -1;
+	if (o->rate != NULL && (!str_to_u64(str_of(o->rate), &rate) || rate == 0 ||
+	    rate > 1000000))
+		return err_set(e, ERR_USAGE, "--rate takes a number from 1 to 1000000");
+	if (id == NULL && !o->all && !o->dead && o->since == NULL && o->until == NULL)
+		return err_set(e, ERR_USAGE, "events replay ID, or --dead, --since TIME, "
+		    "--until TIME or --all");
+	what.rate = (uint32_t)rate;
+	put_u64(&b, ++c->ticket);
+	put_replay(&b, &what);
+	put_filter(&b, &f);
+	if (asked_say(c, WIRE_REPLAY, &b, e) == -1 || asked_next(c, &m, e) == -1)
+		return -1;
+	if (m.type != WIRE_REPLAYED)
+		return asked_end(&m, e);
+	g = GET(m.body);
+	get_u64(&g);
+	events = get_u64(&g);
+	deliveries = get_u64(&g);
+	if (!get_done(&g))
+		return err_set(e, ERR_PROTOCOL, "an answer that cannot be read");
+	if (o->json)
+		printf("{\"events\":%llu,\"deliveries\":%llu}\n",
+		    (unsigned long long)events, (unsigned long long)deliveries);
+	else
+		printf("%s: %llu events, %llu deliveries\n", o->dry ?
+		    "would go again" : "go again", (unsigned long long)events,
+		    (unsigned long long)deliveries);
+	if (id != NULL && deliveries == 0)
+		return err_set(e, ERR_NOINPUT, "nothing of %.64s is at its end; "
+		    "\"hooklatch events show\" has where it stands", id);
+	return 0;
+}
+
 int
 events_run(const struct command *self, int argc, char **argv, struct err *e)
 {
@@ -432,17 +552,19 @@ events_run(const struct command *self, int argc, char **argv, struct err *e)
 	struct asked c = { .reader = 0 };
 	struct conf *conf;
 	const char *what;
+	bool replay;
 	int rc;
 
 	if ((argc = cli_options(self, argc, argv, &o, e)) == -1)
 		return -1;
 	o.config = cli_config(o.config);
 	what = argc > 0 ? argv[0] : "list";
+	replay = strcmp(what, "replay") == 0;
 	if (strcmp(what, "list") != 0 && strcmp(what, "show") != 0 &&
-	    strcmp(what, "tail") != 0)
-		return err_set(e, ERR_USAGE, "events list, show ID or tail; not \"%s\"",
-		    what);
-	if (argc > 1 + (strcmp(what, "show") == 0))
+	    strcmp(what, "tail") != 0 && !replay)
+		return err_set(e, ERR_USAGE, "events list, show ID, tail or replay; not "
+		    "\"%s\"", what);
+	if (argc > 1 + (replay || strcmp(what, "show") == 0))
 		return err_set(e, ERR_USAGE, "events %s: \"%s\" is one word too many",
 		    what, argv[argc - 1]);
 	if (strcmp(what, "show") == 0 && argc != 2)
@@ -455,8 +577,10 @@ events_run(const struct command *self, int argc, char **argv, struct err *e)
 		setenv("PROVIDER", "secret-header", 0);
 	if ((conf = cli_conf(o.config, NULL, NULL, e)) == NULL)
 		return -1;
-	rc = asked_open(&c, conf, o.config, true, e);
-	if (rc == 0 && strcmp(what, "show") == 0)
+	rc = asked_open(&c, conf, o.config, !replay || o.dry, e);
+	if (rc == 0 && replay)
+		rc = events_replay(&c, &o, argc > 1 ? argv[1] : NULL, e);
+	else if (rc == 0 && strcmp(what, "show") == 0)
 		rc = events_show(&c, &o, argv[1], e);
 	else if (rc == 0 && strcmp(what, "tail") == 0)
 		rc = events_tail(&c, conf, &o, e);

@@ -29,8 +29,14 @@ static const struct command commands[] = {
 	    check_options, check_run },
 	{ "providers", "[ID | FILE...]", "what is known of each provider; try a file of your own",
 	    providers_options, providers_run },
-	{ "events", "list | show ID | tail", "what the inbox holds",
+	{ "events", "list | show ID | tail | replay [ID]",
+	    "what the inbox holds; have it delivered again",
 	    events_options, events_run },
+	{ "deliveries", "", "where events went, and what came of it",
+	    deliveries_options, deliveries_run },
+	{ "destinations", "list | pause NAME | resume NAME",
+	    "where events go, and how they stand", destinations_options,
+	    destinations_run },
 	{ "explain", "FILE | ID | -", "why a request was refused, by trying what could "
 	    "be wrong", explain_options, explain_run },
 	{ "capture", "open | list | show | shut | forget [NAME]",
@@ -61,7 +67,7 @@ help_all(FILE *to)
 {
 	fprintf(to, "usage: hooklatch COMMAND [OPTION...]\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].says);
+		fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].says);
 	fprintf(to, "\n\"hooklatch help COMMAND\" lists its options; "
 	    "hooklatch(1) has the examples.\n");
 }
@@ -323,6 +329,20 @@ cli_time(const char *text, int64_t now, int64_t *ms, struct err *e)
 		    "or 3d (before now), or 2026-01-31T12:00:00Z", text);
 	*ms = now - span;
 	return 0;
+}
+
+void
+cli_put_word(struct buf *b, struct str word, size_t width)
+{
+	struct buf safe = BUF(4096);
+	size_t n;
+
+	if (word.n == 0)
+		word = STR("-");
+	buf_json(&safe, str_head(word, 400));
+	n = safe.n >= 2 ? safe.n - 2 : 0;
+	buf_printf(b, "%-*.*s", (int)width, (int)n, n > 0 ? safe.p + 1 : "");
+	buf_free(&safe);
 }
 
 void

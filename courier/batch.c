@@ -34,7 +34,12 @@ struct batch {
 	pthread_cond_t		 work;
 	struct puts		 queue;
 	struct puts		 done;
+	struct order		*orders;	/* in their order */
+	struct order		**orders_end;
+	void			(*forwarded)(void *);
+	void			*forwarded_arg;
 	bool			 stop;
+	bool			 over;		/* the thread is at its end */
 	enum wire_refusal	 refusal;	/* what a new event would get */
 	const char		*why;
 	int64_t			 since;		/* a batch is under way, or 0 */
@@ -50,6 +55,7 @@ struct batch {
 	int64_t			 tidy_at;
 	uint64_t		 grown;		/* bytes since */
 	int64_t			 settle_at;
+	int64_t			 orders_at;	/* after a failure, not before */
 	int64_t			 locked;	/* since, or 0 */
 	int64_t			 tick_at;
 	uint64_t		 asked;		/* want, taken */
@@ -111,6 +117,32 @@ batch_written(void *arg, struct put *p)
 	pthread_mutex_lock(&b->lock);
 	puts_add(&b->queue, p);
 	pthread_cond_signal(&b->work);
+	pthread_mutex_unlock(&b->lock);
+}
+
+void
+batch_order(struct batch *b, struct order *o)
+{
+	bool over;
+
+	o->next = NULL;
+	pthread_mutex_lock(&b->lock);
+	if (!(over = b->over)) {
+		*b->orders_end = o;
+		b->orders_end = &o->next;
+		pthread_cond_signal(&b->work);
+	}
+	pthread_mutex_unlock(&b->lock);
+	if (over)
+		o->written(o, false);
+}
+
+void
+batch_watch(struct batch *b, void (*forwarded)(void *), void *arg)
+{
+	pthread_mutex_lock(&b->lock);
+	b->forwarded = forwarded;
+	b->forwarded_arg = arg;
 	pthread_mutex_unlock(&b->lock);
 }
 
@@ -375,8 +407,71 @@ take_queue(struct batch *b, struct puts *some)
 	pthread_mutex_unlock(&b->lock);
 }
 
+#define ORDERS	1024		/* in one transaction */
+
+static struct order *
+take_orders(struct batch *b)
+{
+	struct order *first, *last;
+	unsigned n = 1;
+
+	pthread_mutex_lock(&b->lock);
+	first = last = when_steady() >= b->orders_at ? b->orders : NULL;
+	while (last != NULL && last->next != NULL && n++ < ORDERS)
+		last = last->next;
+	if (last != NULL) {
+		b->orders_at = 0;
+		if ((b->orders = last->next) == NULL)
+			b->orders_end = &b->orders;
+		last->next = NULL;
+	}
+	pthread_mutex_unlock(&b->lock);
+	return first;
+}
+
+/* They were not written: before all others, the next time. */
+static void
+return_orders(struct batch *b, struct order *some)
+{
+	struct order *last = some;
+
+	if (some == NULL)
+		return;
+	while (last->next != NULL)
+		last = last->next;
+	pthread_mutex_lock(&b->lock);
+	if (b->orders == NULL)
+		b->orders_end = &last->next;
+	last->next = b->orders;
+	b->orders = some;
+	b->orders_at = when_steady() + SETTLE_MS;
+	pthread_mutex_unlock(&b->lock);
+}
+
 static enum inbox_code
-put_all(struct batch *b, struct puts *some, int64_t now, struct err *e)
+write_orders(struct batch *b, struct order *some, int64_t now, struct err *e)
+{
+	enum inbox_code code = INBOX_OK;
+
+	for (; some != NULL && code == INBOX_OK; some = some->next)
+		code = some->write(some, b->inbox, now, e);
+	return code;
+}
+
+static void
+end_orders(struct order *some, bool done)
+{
+	struct order *next;
+
+	for (; some != NULL; some = next) {
+		next = some->next;
+		some->written(some, done);
+	}
+}
+
+static enum inbox_code
+put_all(struct batch *b, struct puts *some, int64_t now, bool *forwards,
+    struct err *e)
 {
 	struct inbox_answer a;
 	enum inbox_code code = INBOX_OK;
@@ -386,6 +481,7 @@ put_all(struct batch *b, struct puts *some, int64_t now, struct err *e)
 		code = inbox_put(b->inbox, &p->event, now, &a, e);
 		p->kept = a.kept;
 		p->stored = a.stored;
+		*forwards |= a.forwards > 0;
 		p->refusal = a.refusal;
 		p->why = a.refusal == 0 ? NULL
 		    : a.refusal == REFUSED_REPLAY ? "its bytes came before under "
@@ -460,6 +556,8 @@ give_up(struct batch *b, struct puts *some, enum inbox_code code,
 static void
 commit(struct batch *b, bool tidy)
 {
+	struct order *orders = NULL;
+	bool forwards = false;
 	struct puts some;
 	struct err e;
 	enum inbox_code code;
@@ -480,8 +578,11 @@ commit(struct batch *b, bool tidy)
 	if (code == INBOX_OK) {
 		if (!b->retention.full && !checkpoint_full(b->checkpoint))
 			take_queue(b, &some);
-		code = put_all(b, &some, now, &e);
+		orders = take_orders(b);
+		code = put_all(b, &some, now, &forwards, &e);
 	}
+	if (code == INBOX_OK)
+		code = write_orders(b, orders, now, &e);
 	if (code == INBOX_OK && tidy) {
 		rows = some.n > 32 ? (unsigned)some.n * 2 : 64;
 		code = retention_run(b->inbox, &b->retention, now, rows, b->asked,
@@ -496,6 +597,7 @@ commit(struct batch *b, bool tidy)
 	if (code == INBOX_OK)
 		code = inbox_commit(b->inbox, &e);
 	if (code != INBOX_OK) {
+		return_orders(b, orders);
 		give_up(b, &some, code, &e);
 		return;
 	}
@@ -504,6 +606,9 @@ commit(struct batch *b, bool tidy)
 	b->grown += some.bytes;
 	after(b, &some);
 	tell(b, &some);
+	end_orders(orders, true);
+	if (forwards && b->forwarded != NULL)
+		b->forwarded(b->forwarded_arg);
 	retention_committed(b->inbox, &b->retention);
 }
 
@@ -544,6 +649,14 @@ work(struct batch *b)
 		refuse_queue(b, true, b->refusal, b->why);
 }
 
+/* With the lock held. */
+static bool
+orders_due(const struct batch *b)
+{
+	return b->orders != NULL && when_steady() >= b->orders_at
+	    && inbox_sound(b->inbox);
+}
+
 /* Until there is something to do; false: it is time to stop. */
 static bool
 wait_for_work(struct batch *b)
@@ -553,8 +666,9 @@ wait_for_work(struct batch *b)
 	bool go_on;
 
 	pthread_mutex_lock(&b->lock);
-	if (b->queue.first == NULL && !b->stop && !b->retention.more) {
-		if (b->locked != 0 || !inbox_sound(b->inbox))
+	if (b->queue.first == NULL && !orders_due(b) && !b->stop
+	    && !b->retention.more) {
+		if (b->locked != 0 || !inbox_sound(b->inbox) || b->orders != NULL)
 			ms = SETTLE_MS;
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += ms * 1000000L;
@@ -570,7 +684,7 @@ wait_for_work(struct batch *b)
 	}
 	b->asked = b->want;
 	b->want = 0;
-	go_on = b->queue.first != NULL || !b->stop;
+	go_on = b->queue.first != NULL || !b->stop || orders_due(b);
 	pthread_mutex_unlock(&b->lock);
 	return go_on;
 }
@@ -579,12 +693,19 @@ static void *
 run(void *arg)
 {
 	struct batch *b = arg;
+	struct order *orders;
 	uint64_t left;
 	struct err e;
 
 	pthread_setname_np(pthread_self(), "batch");
 	while (wait_for_work(b))
 		work(b);
+	pthread_mutex_lock(&b->lock);
+	b->orders_at = 0;
+	b->over = true;
+	pthread_mutex_unlock(&b->lock);
+	while ((orders = take_orders(b)) != NULL)
+		end_orders(orders, false);
 	checkpoint_stop(b->checkpoint);
 	b->checkpoint = NULL;
 	if (inbox_sound(b->inbox) && inbox_wal_bytes(b->inbox) < LOG_STOP)
@@ -610,6 +731,7 @@ batch_start(struct inbox *inbox, struct log *log, int64_t patience,
 	b->patience = patience;
 	puts_init(&b->queue);
 	puts_init(&b->done);
+	b->orders_end = &b->orders;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

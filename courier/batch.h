@@ -8,6 +8,10 @@
  * the busier the disk or the senders, the larger the batches.  What the thread
  * does beside that (settling, retention, checkpoints) it does between batches.
  *
+ * Orders are what else is to be written: what came of an attempt, what an operator
+ * wants.  They go with the events into the same transaction, and what failed is done
+ * again in a later one: an order says what is to be, not what to add.
+ *
  * An event is refused, not kept waiting: when the inbox is not sound or full, when
  * the write lock is somebody else's for too long, when a reader holds the log
  * past its bound.
@@ -54,6 +58,19 @@ enum wire_refusal batch_health(struct batch *, uint64_t size, const char **why);
 
 void		 batch_limit(struct batch *, const struct inbox_limits *,
 		    int64_t patience);
+
+struct order {
+	struct order	*next;
+	/* In the transaction, by the batch's thread; INBOX_OK, or the batch fails. */
+	enum inbox_code	(*write)(struct order *, struct inbox *, int64_t now,
+			    struct err *);
+	/* When it is synced; or done is false: the courier stops. */
+	void		(*written)(struct order *, bool done);
+};
+void		 batch_order(struct batch *, struct order *);
+
+/* To be called by the batch's thread after a commit that holds new deliveries. */
+void		 batch_watch(struct batch *, void (*forwarded)(void *), void *arg);
 
 struct batch_counters {
 	uint64_t	events, repeats, refused, batches, bytes, largest;

@@ -57,6 +57,9 @@ conn_close(struct loop *l, struct conn *c, const struct err *e)
 	if (e != NULL && e->code == ERR_PROTOCOL)
 		log_say(l->door->log, LOG_WARN_, "process %ld is out of order and "
 		    "was closed: %s", (long)c->pid, e->text);
+	/* A program that is just being started may hold a copy of it: closing alone
+	 * would leave it among what we wait for. */
+	epoll_ctl(l->epoll, EPOLL_CTL_DEL, wire_fd(c->wire), NULL);
 	wire_free(c->wire);
 	c->wire = NULL;
 }
@@ -231,6 +234,20 @@ take_long(struct loop *l, struct put *p, enum wire_refusal *r, const char **why,
 	return 0;
 }
 
+static bool
+forwards_valid(struct str deliver)
+{
+	struct get g = GET(deliver);
+	struct forward f;
+
+	while (g.rest.n > 0 && !g.bad) {
+		get_forward(&g, &f);
+		if (f.to.n == 0 || f.key.n > FORWARD_KEY_MAX)
+			return false;
+	}
+	return !g.bad;
+}
+
 static int
 take_event(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 {
@@ -255,7 +272,8 @@ take_event(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 	get_event(&g, ev);
 	ev->body_fd = m->fd;
 	m->fd = -1;
-	if (!get_done(&g) || !bodies_id_valid(ev->id) || ev->hook.n == 0
+	if (!get_done(&g) || !forwards_valid(ev->deliver)
+	    || !bodies_id_valid(ev->id) || ev->hook.n == 0
 	    || ev->body.n > EVENT_INLINE || ev->size > INT64_MAX
 	    || (ev->body.p != NULL && ev->body_fd != -1)) {
 		result = out_of_order(e, "an event that is none");
@@ -626,6 +644,7 @@ finish(struct loop *l)
 	struct conn *c;
 
 	alarm(STOP_SECONDS);
+	delivery_stop(l->door->delivery);
 	if (l->door->batch != NULL) {
 		bodies_stop(l->door->bodies);
 		batch_stop(l->door->batch);

@@ -18,6 +18,7 @@
 
 #include "batch.h"
 #include "bodies.h"
+#include "delivery.h"
 #include "errands.h"
 #include "keys.h"
 #include "reader.h"
@@ -34,6 +35,7 @@ struct door {
 	struct bodies	*bodies;
 	struct readers	*readers;
 	struct keys	*keys;
+	struct delivery	*delivery;	/* NULL: there is no inbox */
 	struct errands	*errands;
 	struct log	*log;
 	void		(*reload)(void *);	/* on SIGHUP */

@@ -12,6 +12,7 @@
 #include "../base/digest.h"
 #include "gather.h"
 #include "inbox.h"
+#include "ledger.h"
 
 #define INBOX_MARK	0x484b4c54	/* application_id: "HKLT" */
 #define PAGE		8192		/* a webhook of 7 KB in one, measured */
@@ -94,6 +95,9 @@ static const char *const steps[INBOX_VERSION] = {
 	"	CASE flags & 6 WHEN 2 THEN 'other body' WHEN 4 THEN 'other id'\n"
 	"	WHEN 6 THEN 'other body, other id' ELSE '' END AS marks\n"
 	"FROM events;\n",
+
+	/* 3: deliveries */
+	ledger_schema,
 };
 
 /*
@@ -158,6 +162,7 @@ struct inbox {
 
 	sqlite3			*db;
 	sqlite3_stmt		*st[ST_COUNT];
+	struct ledger		*ledger;
 	atomic_bool		 sound;
 	struct stat		 db_stat;	/* of the files that are open */
 	struct stat		 wal_stat;
@@ -276,6 +281,8 @@ shut(struct inbox *b)
 		sqlite3_finalize(b->st[i]);
 		b->st[i] = NULL;
 	}
+	ledger_close(b->ledger);
+	b->ledger = NULL;
 	sqlite3_close(b->db);
 	b->db = NULL;
 	b->frames = 0;
@@ -335,6 +342,12 @@ sqlite3 *
 inbox_db(struct inbox *b)
 {
 	return b->db;
+}
+
+struct ledger *
+inbox_ledger(struct inbox *b)
+{
+	return b->ledger;
 }
 
 bool
@@ -526,6 +539,8 @@ settle(struct inbox *b, struct err *e)
 		if (rc != SQLITE_OK)
 			return inbox_code_of(b, rc, statements[i], e);
 	}
+	if ((b->ledger = ledger_open(b->db, &rc)) == NULL)
+		return inbox_code_of(b, rc, "the statements of deliveries", e);
 	limit_log(b);
 	sqlite3_wal_hook(b->db, log_grew, b);
 	sqlite3_busy_timeout(b->db, 0);
@@ -988,6 +1003,27 @@ remember(struct inbox *b, const struct event *ev, const struct key *k,
 	return step(b, ST_SEEN, "remembering", e);
 }
 
+/* A row for each destination, in the event's own transaction. */
+static enum inbox_code
+forward_all(struct inbox *b, const struct event *ev, int64_t now, unsigned *n,
+    struct err *e)
+{
+	int64_t row = sqlite3_last_insert_rowid(b->db);
+	struct get g = GET(ev->deliver);
+	struct forward f;
+	int rc = SQLITE_OK;
+
+	for (*n = 0; g.rest.n > 0 && rc == SQLITE_OK; ++*n) {
+		get_forward(&g, &f);
+		if (g.bad) {
+			err_set(e, ERR_PROTOCOL, "destinations that cannot be read");
+			return INBOX_FULL;
+		}
+		rc = ledger_add(b->ledger, row, &f, now);
+	}
+	return inbox_code_of(b, rc, "adding a delivery", e);
+}
+
 enum inbox_code
 inbox_put(struct inbox *b, const struct event *ev, int64_t now,
     struct inbox_answer *a, struct err *e)
@@ -1019,6 +1055,8 @@ inbox_put(struct inbox *b, const struct event *ev, int64_t now,
 		return code;
 	if (sqlite3_changes(b->db) == 0)
 		return put_again(b, ev, a, e);
+	if ((code = forward_all(b, ev, now, &a->forwards, e)) != INBOX_OK)
+		return code;
 	if (k.kind != NULL && (code = remember(b, ev, &k, flags, e)) != INBOX_OK)
 		return code;
 	a->kept = true;

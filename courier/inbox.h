@@ -30,7 +30,7 @@
 #include "../event.h"
 #include "../wire.h"
 
-#define INBOX_VERSION	2		/* of the schema: user_version */
+#define INBOX_VERSION	3		/* of the schema: user_version */
 
 enum inbox_code {
 	INBOX_OK = 0,
@@ -55,6 +55,7 @@ struct inbox_answer {
 	enum wire_refusal refusal;	/* 0: stored, as follows */
 	struct stored	  stored;
 	bool		  kept;		/* a new row holds it (and its file) */
+	unsigned	  forwards;	/* deliveries that it has */
 };
 
 /* path: of the database.  Nothing is opened yet.  NULL without memory. */
@@ -121,9 +122,10 @@ uint64_t	inbox_log_share(const struct inbox *);
 enum inbox_code	inbox_checkpoint(struct inbox *, int mode, uint64_t *left,
 		    struct err *);
 
-/* --- for retention.c: inside a transaction ------------------------------- */
+/* --- for retention.c and orders: inside a transaction ------------------------------- */
 
 sqlite3		*inbox_db(struct inbox *);
+struct ledger	*inbox_ledger(struct inbox *);
 const struct inbox_limits *inbox_limits_of(const struct inbox *);
 enum inbox_code	inbox_code_of(struct inbox *, int rc, const char *doing,
 		    struct err *);

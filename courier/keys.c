@@ -76,8 +76,7 @@ struct fetch {
 };
 
 struct keys {
-	struct conf	*conf;		/* the thread's own */
-	struct bundle	*bundle;
+	struct half	*half;		/* the thread's own */
 	struct log	*log;
 	CURLM		*multi;
 	struct kept	*all[KEYS_MOST];
@@ -93,8 +92,7 @@ struct keys {
 	struct key_ask	*asks, **asks_end;
 	size_t		 nasks;
 	struct key_ask	*outcomes, **outcomes_end;
-	struct conf	*next_conf;
-	struct bundle	*next_bundle;
+	struct half	*next_half;
 	bool		 stop;
 	int		 told;		/* eventfd */
 };
@@ -357,7 +355,7 @@ set_bounds(struct fetch *f, const char *url)
 	f->age = 0;
 	f->error[0] = '\0';
 	return transfer_set(e, &(struct transfer){
-		.protocols = "https", .url = url, .ca_file = f->keys->conf->ca_file,
+		.protocols = "https", .url = url, .ca_file = f->keys->half->conf->ca_file,
 		.connect_ms = CONNECT_MS, .whole_ms = FETCH_MS, .owner = f,
 		.error = f->error }) &&
 	    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
@@ -442,7 +440,7 @@ static struct str
 file_of(const struct keys *k, const struct hook *h)
 {
 	return h->own.p != NULL ? h->own :
-	    provider_source(k->bundle, h->provider, NULL);
+	    provider_source(k->half->bundle, h->provider, NULL);
 }
 
 /*
@@ -452,7 +450,7 @@ file_of(const struct keys *k, const struct hook *h)
 static struct fetch *
 fetch_plan(struct keys *k, const struct key_ask *a, const char **why)
 {
-	const struct hook *h = hook_find(k->conf, a->hook);
+	const struct hook *h = hook_find(k->half->conf, a->hook);
 	struct fetch *f = calloc(1, sizeof(*f));
 	struct buf url = BUF(KEY_URL_LEN), post = BUF(64 * 1024);
 	struct err e = { .text = "" };
@@ -474,7 +472,7 @@ fetch_plan(struct keys *k, const struct key_ask *a, const char **why)
 	if (!key_source_url(&f->source, h->params, f->key, &url, why))
 		goto fail;
 	secret = h->fetch_secret.p == NULL ? STR("") :
-	    bundle_secret(k->bundle, h->fetch_secret);
+	    bundle_secret(k->half->bundle, h->fetch_secret);
 	f->secret = arena_str(f->arena, secret.p == NULL ? STR("") : secret);
 	f->url = arena_str(f->arena, buf_str(&url));
 	*why = "no memory";
@@ -777,8 +775,7 @@ static bool
 take_orders(struct keys *k)
 {
 	struct key_ask *a, *asks;
-	struct conf *conf;
-	struct bundle *bundle;
+	struct half *half;
 	bool stop;
 
 	pthread_mutex_lock(&k->lock);
@@ -793,18 +790,14 @@ take_orders(struct keys *k)
 	k->asks = NULL;
 	k->asks_end = &k->asks;
 	k->nasks = 0;
-	conf = k->next_conf;
-	bundle = k->next_bundle;
-	k->next_conf = NULL;
-	k->next_bundle = NULL;
+	half = k->next_half;
+	k->next_half = NULL;
 	stop = k->stop;
 	pthread_mutex_unlock(&k->lock);
-	if (conf != NULL) {
+	if (half != NULL) {
 		/* What is under way has copies of its own. */
-		conf_free(k->conf);
-		bundle_free(k->bundle);
-		k->conf = conf;
-		k->bundle = bundle;
+		half_drop(k->half);
+		k->half = half;
 		grants_drop(k);
 	}
 	while ((a = asks) != NULL) {
@@ -860,10 +853,8 @@ keys_free(struct keys *k)
 	}
 	grants_drop(k);
 	curl_multi_cleanup(k->multi);
-	conf_free(k->conf);
-	bundle_free(k->bundle);
-	conf_free(k->next_conf);
-	bundle_free(k->next_bundle);
+	half_drop(k->half);
+	half_drop(k->next_half);
 	if (k->told != -1)
 		close(k->told);
 	pthread_mutex_destroy(&k->lock);
@@ -871,19 +862,17 @@ keys_free(struct keys *k)
 }
 
 struct keys *
-keys_start(struct conf *conf, struct bundle *bundle, struct log *log, struct err *e)
+keys_start(struct half *half, struct log *log, struct err *e)
 {
 	struct keys *k = calloc(1, sizeof(*k));
 
 	if (k == NULL || (k->multi = transfer_multi()) == NULL) {
 		err_set(e, ERR_OS, "libcurl did not start");
-		conf_free(conf);
-		bundle_free(bundle);
+		half_drop(half);
 		free(k);
 		return NULL;
 	}
-	k->conf = conf;
-	k->bundle = bundle;
+	k->half = half;
 	k->log = log;
 	k->later_end = &k->later;
 	k->asks_end = &k->asks;
@@ -901,13 +890,11 @@ keys_start(struct conf *conf, struct bundle *bundle, struct log *log, struct err
 }
 
 void
-keys_reload(struct keys *k, struct conf *conf, struct bundle *bundle)
+keys_reload(struct keys *k, struct half *half)
 {
 	pthread_mutex_lock(&k->lock);
-	conf_free(k->next_conf);
-	bundle_free(k->next_bundle);
-	k->next_conf = conf;
-	k->next_bundle = bundle;
+	half_drop(k->next_half);
+	k->next_half = half;
 	pthread_mutex_unlock(&k->lock);
 	curl_multi_wakeup(k->multi);
 }

@@ -22,10 +22,9 @@
 #define COURIER_KEYS_H
 
 #include "../base/log.h"
-#include "../bundle.h"
-#include "../conf.h"
 #include "../key_source.h"
 #include "../wire.h"
+#include "half.h"
 
 #define KEYS_MOST	256		/* that are kept */
 #define KEYS_AT_ONCE	8		/* that are fetched at the same time */
@@ -62,10 +61,9 @@ void		 key_ask_free(struct key_ask *);
 
 struct keys;
 
-/* conf and bundle are taken over; so are those of a reload. */
-struct keys	*keys_start(struct conf *, struct bundle *, struct log *,
-		    struct err *);
-void		 keys_reload(struct keys *, struct conf *, struct bundle *);
+/* The half is taken over; so is that of a reload. */
+struct keys	*keys_start(struct half *, struct log *, struct err *);
+void		 keys_reload(struct keys *, struct half *);
 void		 keys_stop(struct keys *);	/* frees; takes NULL */
 
 /* false: too many wait; the ask stays the caller's. */

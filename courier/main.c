@@ -205,6 +205,7 @@ reload(void *arg)
 	struct err e;
 	struct conf *now = conf_open(c->options.conf, NULL, &bundle, &e);
 	struct inbox_limits l;
+	struct half *half;
 
 	if (now == NULL) {
 		log_say(&c->log, LOG_ERROR_, "reload: %s; the old limits stay",
@@ -214,8 +215,14 @@ reload(void *arg)
 	l = limits_of(now);
 	if (c->door.batch != NULL)
 		batch_limit(c->door.batch, &l, patience_of(now));
-	keys_reload(c->door.keys, now, bundle);
-	log_say(&c->log, LOG_INFO_, "reloaded the limits");
+	if ((half = half_new(now, bundle)) == NULL) {
+		log_say(&c->log, LOG_ERROR_, "reload: no memory");
+		return;
+	}
+	if (c->door.delivery != NULL)
+		delivery_reload(c->door.delivery, half_use(half));
+	keys_reload(c->door.keys, half);
+	log_say(&c->log, LOG_INFO_, "reloaded");
 }
 
 /* --- places: what root is needed for --------------------------------------------------- */
@@ -391,6 +398,7 @@ serve(struct courier *c, struct err *e)
 {
 	const struct conf *conf = c->conf;
 	struct door *d = &c->door;
+	struct half *half;
 	int result;
 
 	if (inbox_begin_serving(c, e) == -1)
@@ -399,13 +407,23 @@ serve(struct courier *c, struct err *e)
 	    conf->quarantine, conf->quarantine_requests, conf->quarantine_bytes,
 	    &c->log, e)) == NULL)
 		return -1;
-	d->readers = readers_new(c->inbox, c->captured, &c->log);
 	d->errands = errands_start(c->captured, c->quarantine, &c->log, e);
-	/* What it reads of the configuration is its own from here on. */
-	d->keys = keys_start(c->conf, c->bundle, &c->log, e);
+	/* Who reads the configuration from here on has a share in it. */
+	half = half_new(c->conf, c->bundle);
 	c->conf = NULL;
 	c->bundle = NULL;
-	if (d->readers == NULL || d->errands == NULL || d->keys == NULL)
+	if (half == NULL)
+		return err_set(e, ERR_OS, "no memory");
+	d->keys = keys_start(half_use(half), &c->log, e);
+	if (d->batch != NULL && d->keys != NULL)
+		d->delivery = delivery_start(c->inbox, d->batch, half_use(half),
+		    &c->log, e);
+	half_drop(half);
+	d->readers = readers_new(&(struct reading){ .inbox = c->inbox,
+	    .captured = c->captured, .batch = d->batch, .delivery = d->delivery,
+	    .log = &c->log });
+	if (d->readers == NULL || d->errands == NULL || d->keys == NULL ||
+	    (d->batch != NULL && d->delivery == NULL))
 		return -1;
 	d->lifeline = c->options.lifeline;
 	d->handler_uid = c->handler_uid;
@@ -420,6 +438,7 @@ serve(struct courier *c, struct err *e)
 	unlink(c->socket);
 	errands_stop(d->errands);
 	keys_stop(d->keys);
+	delivery_free(d->delivery);
 	if (d->batch != NULL)
 		batch_free(d->batch);
 	quarantine_free(c->quarantine);
@@ -437,7 +456,8 @@ read_only(struct courier *c, struct err *e)
 	if ((w = wire_new(c->options.operator_fd, DOOR_OPERATOR, 4 * 1024 * 1024))
 	    == NULL)
 		return err_set(e, ERR_OS, "no memory");
-	reader_serve(c->inbox, c->captured, w, &c->log, true);
+	reader_serve(&(struct reading){ .inbox = c->inbox, .captured = c->captured,
+	    .log = &c->log, .alone = true }, w);
 	wire_free(w);
 	return 0;
 }

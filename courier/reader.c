@@ -10,7 +10,7 @@
 
 #include "../base/when.h"
 #include "bodies.h"
-#include "reader.h"
+#include "reader_parts.h"
 
 #define FDS_TOGETHER	16	/* descriptors that wait to be sent */
 
@@ -29,23 +29,10 @@ static const char *const lists[2][2] = {	/* [newest][bodies] */
 static const char show[] =
     "SELECT " INBOX_COLUMNS ", body FROM events WHERE id = ?1";
 
-struct reader {
-	struct inbox		*inbox;		/* NULL, as side: there is none */
-	struct inbox_side	*side;
-	struct captured		*captured;	/* likewise */
-	bool			 alone;
-	struct wire		*wire;
-	struct log		*log;
-	struct buf		 out;
-	unsigned		 fds;		/* queued since the last sending */
-	uint64_t		 ticket;
-};
-
 /* --- sending ------------------------------------------------------------------ */
 
-/* All that waits; -1: the operator is gone, or does not read. */
-static int
-send_all(struct reader *r)
+int
+reader_send(struct reader *r)
 {
 	struct pollfd p = { wire_fd(r->wire), POLLOUT, 0 };
 	struct err e;
@@ -60,8 +47,8 @@ send_all(struct reader *r)
 	return -1;
 }
 
-static int
-say(struct reader *r, enum wire_type type, int fd)
+int
+reader_say(struct reader *r, enum wire_type type, int fd)
 {
 	if (!buf_ok(&r->out)
 	    || wire_send(r->wire, type, buf_str(&r->out), fd) == -1)
@@ -69,14 +56,14 @@ say(struct reader *r, enum wire_type type, int fd)
 	return 0;
 }
 
-static int
-say_end(struct reader *r, uint64_t cursor, const char *error)
+int
+reader_end(struct reader *r, uint64_t cursor, const char *error)
 {
 	buf_reset(&r->out);
 	put_u64(&r->out, r->ticket);
 	put_u64(&r->out, cursor);
 	put_str(&r->out, str_of(error));
-	return say(r, WIRE_END, -1) == -1 ? -1 : send_all(r);
+	return reader_say(r, WIRE_END, -1) == -1 ? -1 : reader_send(r);
 }
 
 /* The row where the statement stands.  1: queued, 0: its file is missing. */
@@ -97,7 +84,7 @@ say_row(struct reader *r, sqlite3_stmt *st, bool body, uint64_t *cursor,
 		if (row.event.body.p == NULL)
 			row.event.body = STR("");
 	} else if (body) {
-		if ((dir = bodies_dir(r->inbox, &e)) != -1) {
+		if ((dir = bodies_dir(r->has->inbox, &e)) != -1) {
 			fd = openat(dir, row.event.id, O_RDONLY | O_CLOEXEC |
 			    O_NOFOLLOW);
 			close(dir);
@@ -107,7 +94,7 @@ say_row(struct reader *r, sqlite3_stmt *st, bool body, uint64_t *cursor,
 	buf_reset(&r->out);
 	put_u64(&r->out, r->ticket);
 	put_row(&r->out, &row);
-	ok = say(r, WIRE_ROW, fd);
+	ok = reader_say(r, WIRE_ROW, fd);
 	*size = r->out.n;
 	if (fd != -1)
 		close(fd);
@@ -124,8 +111,8 @@ struct walk {
 	struct err	 error;
 };
 
-static void
-bind_text(sqlite3_stmt *st, int i, struct str s)
+void
+reader_bind(sqlite3_stmt *st, int i, struct str s)
 {
 	sqlite3_bind_text64(st, i, s.n == 0 ? "" : s.p, s.n, SQLITE_STATIC,
 	    SQLITE_UTF8);
@@ -168,10 +155,10 @@ walk_span(struct reader *r, struct walk *w, sqlite3 *db, uint64_t from,
 		return rc;
 	sqlite3_bind_int64(st, 1, (int64_t)from);
 	sqlite3_bind_int64(st, 2, (int64_t)to);
-	bind_text(st, 3, f->hook);
-	bind_text(st, 4, f->provider);
-	bind_text(st, 5, f->type);
-	bind_text(st, 6, f->event_id);
+	reader_bind(st, 3, f->hook);
+	reader_bind(st, 4, f->provider);
+	reader_bind(st, 5, f->type);
+	reader_bind(st, 6, f->event_id);
 	sqlite3_bind_int64(st, 7, f->since);
 	sqlite3_bind_int64(st, 8, f->until);
 	while (w->left > 0 && *page < READER_PAGE && r->fds < FDS_TOGETHER
@@ -240,10 +227,10 @@ walk_page(struct reader *r, struct walk *w)
 	if (rc == SQLITE_ABORT)
 		return -1;
 	if (rc != SQLITE_OK) {
-		inbox_code_of(r->inbox, rc, "reading", &w->error);
+		inbox_code_of(r->has->inbox, rc, "reading", &w->error);
 		return 0;
 	}
-	return send_all(r);
+	return reader_send(r);
 }
 
 static int
@@ -262,21 +249,21 @@ list(struct reader *r, struct get *g)
 	w.left = w.filter.limit == 0 ? UINT64_MAX : w.filter.limit;
 	w.low = w.filter.after;
 	if ((db = inbox_side_enter(r->side, &e)) == NULL)
-		return say_end(r, w.filter.after, e.text);
+		return reader_end(r, w.filter.after, e.text);
 	end = w.high = number(db, "SELECT coalesce(max(n), ?1) FROM events", 0,
 	    &rc);
 	inbox_side_leave(r->side);
 	if (rc != SQLITE_OK)
-		inbox_code_of(r->inbox, rc, "reading", &e);
+		inbox_code_of(r->has->inbox, rc, "reading", &e);
 	if (rc != SQLITE_OK)
-		return say_end(r, w.filter.after, e.text);
+		return reader_end(r, w.filter.after, e.text);
 	while (w.low < w.high && w.left > 0 && w.error.code == ERR_NONE)
 		if (walk_page(r, &w) == -1)
 			return -1;
 	/* Where to go on: behind all that was looked at. */
 	if (!w.filter.newest || end < w.filter.after)
 		end = w.low;
-	return say_end(r, end, w.error.text);
+	return reader_end(r, end, w.error.text);
 }
 
 /* --- SHOW ----------------------------------------------------------------------- */
@@ -297,10 +284,10 @@ show_one(struct reader *r, struct get *g)
 	if (!get_done(g))
 		return -1;
 	if ((db = inbox_side_enter(r->side, &e)) == NULL)
-		return say_end(r, 0, e.text);
+		return reader_end(r, 0, e.text);
 	rc = sqlite3_prepare_v2(db, show, -1, &st, NULL);
 	if (rc == SQLITE_OK) {
-		bind_text(st, 1, id);
+		reader_bind(st, 1, id);
 		rc = sqlite3_step(st);
 		if (rc == SQLITE_ROW)
 			ok = say_row(r, st, true, &cursor, &size);
@@ -308,12 +295,14 @@ show_one(struct reader *r, struct get *g)
 			err_set(&e, ERR_NOINPUT, "there is no event of this id");
 	}
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		inbox_code_of(r->inbox, rc, "reading", &e);
+		inbox_code_of(r->has->inbox, rc, "reading", &e);
 	sqlite3_finalize(st);
+	if (rc == SQLITE_ROW && ok != -1 && reader_show_deliveries(r, db, id) == -1)
+		ok = -1;
 	inbox_side_leave(r->side);
 	if (ok == -1)
 		return -1;
-	return say_end(r, cursor, ok == 1 ? e.text : "the file of its body is "
+	return reader_end(r, cursor, ok == 1 ? e.text : "the file of its body is "
 	    "missing");
 }
 
@@ -333,14 +322,14 @@ window(struct reader *r, struct get *g)
 	seconds = get_u32(g);
 	if (!get_done(g))
 		return -1;
-	if (r->captured == NULL)
+	if (r->has->captured == NULL)
 		err_set(&e, ERR_CONF, "without an inbox there is no place for it");
-	else if (r->alone)
+	else if (r->has->alone)
 		err_set(&e, ERR_AWAY, "the courier does not run");
-	else if (captured_window(r->captured, name, seconds, &e) == 0 && seconds > 0)
-		log_say(r->log, LOG_INFO_, "a window is open for the secret "
+	else if (captured_window(r->has->captured, name, seconds, &e) == 0 && seconds > 0)
+		log_say(r->has->log, LOG_INFO_, "a window is open for the secret "
 		    "\"%.*s\", for %u s", STR_ARG(str_head(name, 64)), seconds);
-	return say_end(r, 0, e.text);
+	return reader_end(r, 0, e.text);
 }
 
 static int
@@ -350,14 +339,14 @@ say_captured(struct reader *r, const struct captured_row *row, bool whole)
 	int rc;
 
 	if (whole)
-		captured_get(r->captured, str_of(row->name), &secret);
+		captured_get(r->has->captured, str_of(row->name), &secret);
 	buf_reset(&r->out);
 	put_u64(&r->out, r->ticket);
 	put_str(&r->out, str_of(row->name));
 	put_u64(&r->out, (uint64_t)row->at);
 	put_u32(&r->out, row->seconds);
 	put_str(&r->out, buf_str(&secret));
-	rc = say(r, WIRE_CAPTURED_ROW, -1) == -1 ? -1 : send_all(r);
+	rc = reader_say(r, WIRE_CAPTURED_ROW, -1) == -1 ? -1 : reader_send(r);
 	explicit_bzero(r->out.p, r->out.n);
 	buf_wipe(&secret);
 	return rc;
@@ -376,13 +365,13 @@ list_captured(struct reader *r, struct get *g)
 	whole = get_u8(g) != 0;
 	if (!get_done(g))
 		return -1;
-	if (r->captured != NULL)
-		n = captured_list(r->captured, rows, ROWS_MOST);
+	if (r->has->captured != NULL)
+		n = captured_list(r->has->captured, rows, ROWS_MOST);
 	for (size_t i = 0; i < n; i++)
 		if ((name.n == 0 || str_eq(name, str_of(rows[i].name))) &&
 		    say_captured(r, &rows[i], whole) == -1)
 			return -1;
-	return say_end(r, 0, r->captured == NULL ?
+	return reader_end(r, 0, r->has->captured == NULL ?
 	    "without an inbox there are no secrets that were captured" : "");
 }
 
@@ -396,12 +385,12 @@ forget(struct reader *r, struct get *g)
 	name = get_str(g);
 	if (!get_done(g))
 		return -1;
-	if (r->captured == NULL)
+	if (r->has->captured == NULL)
 		err_set(&e, ERR_NOINPUT, "there is no secret that was captured");
-	else if (captured_forget(r->captured, name, &e) == 0)
-		log_say(r->log, LOG_INFO_, "the secret \"%.*s\" is forgotten",
+	else if (captured_forget(r->has->captured, name, &e) == 0)
+		log_say(r->has->log, LOG_INFO_, "the secret \"%.*s\" is forgotten",
 		    STR_ARG(str_head(name, 64)));
-	return say_end(r, 0, e.text);
+	return reader_end(r, 0, e.text);
 }
 
 /* --- a connection ---------------------------------------------------------------- */
@@ -411,9 +400,10 @@ answer(struct reader *r, const struct wire_msg *m)
 {
 	struct get g = GET(m->body);
 
-	if (r->side == NULL && (m->type == WIRE_LIST || m->type == WIRE_SHOW)) {
+	if (r->side == NULL && m->type != WIRE_WINDOW && m->type != WIRE_CAPTURED &&
+	    m->type != WIRE_FORGET && m->type != WIRE_HELLO) {
 		r->ticket = get_u64(&g);
-		return say_end(r, 0, "there is no inbox");
+		return reader_end(r, 0, "there is no inbox");
 	}
 	switch (m->type) {
 	case WIRE_WINDOW:
@@ -426,34 +416,41 @@ answer(struct reader *r, const struct wire_msg *m)
 		return list(r, &g);
 	case WIRE_SHOW:
 		return show_one(r, &g);
+	case WIRE_DELIVERIES:
+		return reader_list_deliveries(r, &g);
+	case WIRE_DESTINATIONS:
+		return reader_list_destinations(r, &g);
+	case WIRE_PAUSE:
+		return reader_pause(r, &g);
+	case WIRE_REPLAY:
+		return reader_replay(r, &g);
 	case WIRE_HELLO:	/* to --read-only: nobody else has welcomed it */
 		buf_reset(&r->out);
 		put_u8(&r->out, 1);
 		put_str(&r->out, STR(""));
-		return say(r, WIRE_WELCOME, -1) == -1 ? -1 : send_all(r);
+		return reader_say(r, WIRE_WELCOME, -1) == -1 ? -1 : reader_send(r);
 	case WIRE_COUNTERS:
 		buf_reset(&r->out);
 		put_u64(&r->out, 0);
 		put_u8(&r->out, REFUSED_RESERVED);
 		put_str(&r->out, STR("not in this version"));
-		return say(r, WIRE_REFUSED, -1) == -1 ? -1 : send_all(r);
+		return reader_say(r, WIRE_REFUSED, -1) == -1 ? -1 : reader_send(r);
 	default:
 		return -1;
 	}
 }
 
 void
-reader_serve(struct inbox *inbox, struct captured *captured, struct wire *wire,
-    struct log *log, bool alone)
+reader_serve(const struct reading *has, struct wire *wire)
 {
-	struct reader r = { .inbox = inbox, .captured = captured, .wire = wire,
-	    .log = log, .alone = alone, .out = BUF(WIRE_MAX) };
+	struct reader r = { .has = has, .wire = wire, .out = BUF(WIRE_MAX) };
 	struct pollfd p = { wire_fd(wire), POLLIN, 0 };
 	struct wire_msg m;
 	struct err e = { .code = ERR_NONE };
 	int got;
 
-	if (inbox != NULL && (r.side = inbox_side_new(inbox, true)) == NULL)
+	if (has->inbox != NULL &&
+	    (r.side = inbox_side_new(has->inbox, true)) == NULL)
 		return;
 	for (;;) {
 		while ((got = wire_next(wire, &m, &e)) == 1) {
@@ -468,7 +465,7 @@ reader_serve(struct inbox *inbox, struct captured *captured, struct wire *wire,
 	}
 out:
 	if (e.code == ERR_PROTOCOL)
-		log_say(log, LOG_WARN_, "an operator is out of order: %s", e.text);
+		log_say(has->log, LOG_WARN_, "an operator is out of order: %s", e.text);
 	if (r.side != NULL)
 		inbox_side_free(r.side);
 	buf_free(&r.out);
@@ -484,9 +481,7 @@ struct seat {
 };
 
 struct readers {
-	struct inbox	*inbox;
-	struct captured	*captured;
-	struct log	*log;
+	struct reading	 has;
 	pthread_mutex_t	 lock;
 	struct seat	 seats[READERS_MOST];
 };
@@ -498,7 +493,7 @@ sit(void *arg)
 	struct wire *w = s->wire;
 
 	pthread_setname_np(pthread_self(), "reader");
-	reader_serve(s->all->inbox, s->all->captured, w, s->all->log, false);
+	reader_serve(&s->all->has, w);
 	pthread_mutex_lock(&s->all->lock);
 	s->wire = NULL;
 	pthread_mutex_unlock(&s->all->lock);
@@ -507,14 +502,12 @@ sit(void *arg)
 }
 
 struct readers *
-readers_new(struct inbox *inbox, struct captured *captured, struct log *log)
+readers_new(const struct reading *has)
 {
 	struct readers *r = calloc(1, sizeof(*r));
 
 	if (r != NULL) {
-		r->inbox = inbox;
-		r->captured = captured;
-		r->log = log;
+		r->has = *has;
 		pthread_mutex_init(&r->lock, NULL);
 	}
 	return r;

@@ -1,6 +1,6 @@
 /*
- * reader.h - what an operator asks: LIST and SHOW of the inbox, and about secrets that
- * handshakes bring.
+ * reader.h - what an operator asks: LIST and SHOW of the inbox, about deliveries and
+ * destinations, and about secrets that handshakes bring.
  *
  * Each connection has a thread and a read-only connection of its own.  It reads
  * in pages: a span of rows, at most READER_PAGE bytes, then the statement is
@@ -10,7 +10,9 @@
 #ifndef COURIER_READER_H
 #define COURIER_READER_H
 
+#include "batch.h"
 #include "captured.h"
+#include "delivery.h"
 #include "inbox.h"
 
 #define READERS_MOST	8
@@ -18,20 +20,25 @@
 #define READER_SPAN	512		/* rows looked at in one read */
 #define READER_SEND_MS	30000		/* an operator that does not read is left */
 
+/* What may be looked at. */
+struct reading {
+	struct inbox	*inbox;		/* NULL, as captured: there is none */
+	struct captured	*captured;
+	struct batch	*batch;		/* for what is ordered; NULL: alone */
+	struct delivery	*delivery;	/* likewise */
+	struct log	*log;
+	bool		 alone;		/* no courier runs: nothing can be ordered */
+};
+
 struct readers;
 
-/* Without an inbox (NULL, NULL) there is nothing to list, and that is said. */
-struct readers	*readers_new(struct inbox *, struct captured *, struct log *);
+struct readers	*readers_new(const struct reading *);
 void		 readers_stop(struct readers *);	/* ends all; takes NULL */
 
 /* Takes the connection over; false: too many, and it stays the caller's. */
 bool		 readers_give(struct readers *, struct wire *);
 
-/*
- * The same in this thread, until the operator goes.  alone: no courier runs, so a
- * window would be open for nobody.
- */
-void		 reader_serve(struct inbox *, struct captured *, struct wire *,
-		    struct log *, bool alone);
+/* The same in this thread, until the operator goes. */
+void		 reader_serve(const struct reading *, struct wire *);
 
 #endif

@@ -17,10 +17,20 @@ static const char look_again[] =
     "UPDATE seen SET until = ?1 + 3600000 WHERE (key, digest) IN (SELECT key,"
     " digest FROM seen WHERE until <= ?1 ORDER BY until LIMIT ?2)"
     " AND kind <> 'bytes'";
+/* ?1 rows, ?2 behind these.  What still has to be delivered stays. */
+#define OPEN(n)	"EXISTS (SELECT 1 FROM deliveries WHERE event = " n " AND state < 2)"
 static const char oldest[] =
-    "SELECT n, id, received_at, size, typeof(body) = 'null' FROM events"
-    " ORDER BY n LIMIT ?1";
-static const char removal[] = "DELETE FROM events WHERE n <= ?1";
+    "SELECT n, id, received_at, size, typeof(body) = 'null', " OPEN("events.n")
+    " FROM events WHERE n > ?2 ORDER BY n LIMIT ?1";
+/* ?1 to ?2: events, then what was said of them. */
+static const char *const removals[] = {
+	"DELETE FROM events WHERE n > ?1 AND n <= ?2 AND NOT " OPEN("events.n"),
+	"DELETE FROM attempts WHERE delivery IN (SELECT n FROM deliveries"
+	    " WHERE event > ?1 AND event <= ?2 AND NOT EXISTS"
+	    " (SELECT 1 FROM events WHERE events.n = deliveries.event))",
+	"DELETE FROM deliveries WHERE event > ?1 AND event <= ?2 AND NOT EXISTS"
+	    " (SELECT 1 FROM events WHERE events.n = deliveries.event)",
+};
 
 static enum inbox_code
 run(struct inbox *b, const char *sql, int64_t one, int64_t two, struct err *e)
@@ -56,14 +66,17 @@ remove_rows(struct inbox *b, struct retention *r, int64_t now, unsigned rows,
 {
 	const struct inbox_limits *l = inbox_limits_of(b);
 	sqlite3_stmt *st = NULL;
-	int64_t last = 0, size, at;
+	int64_t first = r->floor, last = 0, size, at;
 	uint64_t freed = 0;
+	unsigned looked = 0;
+	enum inbox_code code = INBOX_OK;
 	bool aged, in_file;
 	int rc;
 
 	rc = sqlite3_prepare_v2(inbox_db(b), oldest, -1, &st, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_bind_int64(st, 1, rows);
+		sqlite3_bind_int64(st, 2, first);
 		while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 			at = sqlite3_column_int64(st, 2);
 			size = sqlite3_column_int64(st, 3);
@@ -71,7 +84,11 @@ remove_rows(struct inbox *b, struct retention *r, int64_t now, unsigned rows,
 			aged = l->age > 0 && at <= now - l->age;
 			if (!aged && (freed >= over || at > now - l->keep))
 				break;
-			last = sqlite3_column_int64(st, 0);
+			looked++;
+			r->floor = sqlite3_column_int64(st, 0);
+			if (sqlite3_column_int(st, 5))
+				continue;
+			last = r->floor;
 			freed += (uint64_t)size;
 			r->removed++;
 			if (in_file) {
@@ -84,9 +101,15 @@ remove_rows(struct inbox *b, struct retention *r, int64_t now, unsigned rows,
 		if (rc == SQLITE_ROW)
 			rc = SQLITE_DONE;
 	}
+	/* The others are looked at in the next round; then from the oldest again. */
+	r->more = looked == rows;
+	if (!r->more)
+		r->floor = 0;
 	if (rc != SQLITE_DONE || r->removed == 0)
 		return inbox_code_of(b, rc, "retention", e);
-	return run(b, removal, last, 0, e);
+	for (size_t i = 0; i < 3 && code == INBOX_OK; i++)
+		code = run(b, removals[i], first, last, e);
+	return code;
 }
 
 enum inbox_code
@@ -97,8 +120,10 @@ retention_run(struct inbox *b, struct retention *r, int64_t now, unsigned rows,
 	struct inbox_room room;
 	enum inbox_code code;
 	uint64_t over, most;
+	int64_t floor = r->floor;
 
 	memset(r, 0, sizeof(*r));
+	r->floor = floor;
 	if (rows > RETENTION_MOST)
 		rows = RETENTION_MOST;
 	if ((code = inbox_room(b, &room, e)) != INBOX_OK)
@@ -115,8 +140,7 @@ retention_run(struct inbox *b, struct retention *r, int64_t now, unsigned rows,
 	    || (code = inbox_room(b, &room, e)) != INBOX_OK)
 		return code;
 	r->used = room.pages + room.files - (uint64_t)r->bytes + room.wal;
-	r->more = r->removed == rows;
-	r->full = l->bytes > 0 && r->used > l->bytes && r->removed == 0;
+	r->full = l->bytes > 0 && r->used > l->bytes && r->removed == 0 && !r->more;
 	return INBOX_OK;
 }
 

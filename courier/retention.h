@@ -7,7 +7,8 @@
  *	- by bytes: pages in use + files + WAL shall stay an eighth below `bytes`,
  *	  so that what arrives finds room; nothing younger than `keep` is removed
  *	  for it.
- * When that is not enough and `bytes` is passed, the inbox is full: events are
+ * What still has to be delivered stays, however old: its destination's give_up ends
+ * that.  When that is not enough and `bytes` is passed, the inbox is full: events are
  * refused until age, removal by hand or a larger limit makes room.  Ids are
  * forgotten by their own clock, and only when their event is gone.
  */
@@ -19,8 +20,10 @@
 #define RETENTION_MOST	256		/* rows removed in one transaction */
 
 struct retention {
+	int64_t		floor;		/* events.n up to which a round has come */
+
 	/* Of the last retention_run(). */
-	bool		more;		/* there is more to remove now */
+	bool		more;		/* there may be more to remove now */
 	bool		full;		/* over the limit, and nothing to remove */
 	uint64_t	used;		/* bytes, after it */
 	unsigned	removed;

@@ -305,7 +305,7 @@ begin_so(const char *hooks, bool trusted)
 	provider.nsays = 0;
 	provider.asked = 0;
 	pthread_mutex_unlock(&provider.lock);
-	keys = keys_start(conf_of(hooks, trusted), bundle_of(), &quiet, &e);
+	keys = keys_start(half_new(conf_of(hooks, trusted), bundle_of()), &quiet, &e);
 	if (keys == NULL)
 		exit(1);
 }
@@ -850,12 +850,12 @@ test_reload(void)
 	SAY("/all", SET);
 	SAY("/new", SET_2);
 	ask("/a", "");
-	keys_reload(keys, conf_of("'/a':{'provider':" KEYS("jws-rs256",
-	    "'url':'@/new'") "}", true), bundle_of());
+	keys_reload(keys, half_new(conf_of("'/a':{'provider':" KEYS("jws-rs256",
+	    "'url':'@/new'") "}", true), bundle_of()));
 	ask("/a", "");
 	CHECK(is(SET_2), "another URL is another key");
-	keys_reload(keys, conf_of("'/b':{'provider':" KEYS("jws-rs256",
-	    "'url':'@/new'") "}", true), bundle_of());
+	keys_reload(keys, half_new(conf_of("'/b':{'provider':" KEYS("jws-rs256",
+	    "'url':'@/new'") "}", true), bundle_of()));
 	ask("/a", "");
 	CHECK(got.refusal == REFUSED_NO_KEY, "a hook that is gone has none");
 	end();

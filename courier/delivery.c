@@ -1,0 +1,800 @@
+/* delivery.c - see delivery.h. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../base/os.h"
+#include "../base/when.h"
+#include "attempt.h"
+#include "bodies.h"
+#include "delivery.h"
+#include "exec.h"
+#include "http.h"
+#include "ledger.h"
+
+#define EVENT_MEMORY	(4u << 20)	/* of one event's texts and body */
+#define BUSY_MOST	1024		/* of one lane: under way, or not written down */
+#define IDLE_MS		1000		/* between two looks, whatever happens */
+#define AGAIN_MS	100		/* when a sender had no room */
+#define NEVER		INT64_MAX
+
+/* One attempt on its way; the first member is what senders see. */
+struct job {
+	struct attempt	 attempt;
+	struct order	 order;
+	struct delivery	*delivery;
+	struct lane	*lane;
+	struct half	*half;
+	struct job	*next;
+	uint64_t	 tries;		/* before this one */
+	int64_t		 since;		/* ms since 1970 */
+	size_t		 bytes;
+
+	/* What it comes to. */
+	enum delivery_state state;
+	int64_t		 due;
+	bool		 counted;
+};
+
+struct lane {
+	struct lane	*next;
+	struct str	 name;		/* ours */
+	const struct destination *to;	/* of the half; NULL: there is none now */
+	struct job	*jobs;		/* under way, or not written down */
+	unsigned	 njobs;
+	_Atomic unsigned running;
+	bool		 look;		/* something may be due */
+	int64_t		 next_due;	/* ms since 1970, or NEVER */
+	unsigned	 failures;	/* one after the other */
+	_Atomic int64_t	 closed_until;	/* steady ms, or 0 */
+};
+
+struct delivery {
+	struct inbox	*inbox;
+	struct inbox_side *side;
+	struct batch	*batch;
+	struct log	*log;
+	struct exec	*exec;
+	struct http	*http;
+	pthread_t	 thread;
+	bool		 started;
+
+	pthread_mutex_t	 lock;		/* of all until the empty line, and of lanes */
+	pthread_cond_t	 work;
+	struct attempt	*ended;		/* by a sender */
+	struct job	*written;	/* by the batch; through job->next */
+	bool		 awake;
+	bool		 stop;
+	struct half	*next_half;
+
+	struct half	*half;		/* the thread's own, as what follows */
+	struct lane	*lanes;
+	unsigned	 running;
+	size_t		 bytes;
+};
+
+/* --- what others tell ---------------------------------------------------------- */
+
+static void
+ended(void *arg, struct attempt *a)
+{
+	struct delivery *d = arg;
+
+	pthread_mutex_lock(&d->lock);
+	a->next = d->ended;
+	d->ended = a;
+	pthread_cond_signal(&d->work);
+	pthread_mutex_unlock(&d->lock);
+}
+
+static struct job *
+job_of(struct order *o)
+{
+	return (struct job *)(void *)((char *)o - offsetof(struct job, order));
+}
+
+static enum inbox_code
+write_down(struct order *o, struct inbox *inbox, int64_t now, struct err *e)
+{
+	struct job *j = job_of(o);
+	int rc = ledger_record(inbox_ledger(inbox), &j->attempt, j->state, j->due,
+	    j->counted);
+
+	(void)now;
+	return inbox_code_of(inbox, rc, "writing an attempt down", e);
+}
+
+static void
+written(struct order *o, bool done)
+{
+	struct job *j = job_of(o);
+	struct delivery *d = j->delivery;
+
+	(void)done;		/* if not, it is tried again: at least once */
+	pthread_mutex_lock(&d->lock);
+	j->attempt.next = NULL;
+	j->order.next = d->written != NULL ? &d->written->order : NULL;
+	d->written = j;
+	pthread_cond_signal(&d->work);
+	pthread_mutex_unlock(&d->lock);
+}
+
+void
+delivery_wake(void *arg)
+{
+	struct delivery *d = arg;
+
+	pthread_mutex_lock(&d->lock);
+	d->awake = true;
+	pthread_cond_signal(&d->work);
+	pthread_mutex_unlock(&d->lock);
+}
+
+void
+delivery_reload(struct delivery *d, struct half *half)
+{
+	pthread_mutex_lock(&d->lock);
+	half_drop(d->next_half);
+	d->next_half = half;
+	pthread_cond_signal(&d->work);
+	pthread_mutex_unlock(&d->lock);
+}
+
+bool
+delivery_look(struct delivery *d, struct str name, struct delivery_lane *out)
+{
+	int64_t now = when_steady();
+	bool found = false;
+
+	*out = (struct delivery_lane){ 0 };
+	pthread_mutex_lock(&d->lock);
+	for (const struct lane *l = d->lanes; l != NULL; l = l->next)
+		if (l->to != NULL && str_eq(l->name, name)) {
+			found = true;
+			out->running = l->running;
+			out->closed_for = l->closed_until > now ?
+			    l->closed_until - now : 0;
+		}
+	pthread_mutex_unlock(&d->lock);
+	return found;
+}
+
+/* --- lanes ------------------------------------------------------------------------ */
+
+static struct lane *
+lane_of(struct delivery *d, struct str name)
+{
+	struct lane *l;
+
+	for (l = d->lanes; l != NULL; l = l->next)
+		if (str_eq(l->name, name))
+			return l;
+	if ((l = calloc(1, sizeof(*l) + name.n)) == NULL)
+		return NULL;
+	memcpy(l + 1, name.p, name.n);
+	l->name = (struct str){ (const char *)(l + 1), name.n };
+	l->next_due = NEVER;
+	l->next = d->lanes;
+	d->lanes = l;
+	return l;
+}
+
+/* The lanes of the new half; one that it does not name waits. */
+static void
+take_half(struct delivery *d, struct half *half)
+{
+	pthread_mutex_lock(&d->lock);
+	for (struct lane *l = d->lanes; l != NULL; l = l->next)
+		l->to = NULL;
+	for (size_t i = 0; i < half->conf->ndestinations; i++) {
+		const struct destination *to = &half->conf->destinations[i];
+		struct lane *l = lane_of(d, to->name);
+
+		if (l == NULL)
+			continue;
+		l->to = to;
+		l->look = true;
+		l->failures = 0;
+		l->closed_until = 0;
+	}
+	pthread_mutex_unlock(&d->lock);
+	half_drop(d->half);
+	d->half = half;
+}
+
+static bool
+is_busy(const struct lane *l, uint64_t delivery)
+{
+	for (const struct job *j = l->jobs; j != NULL; j = j->next)
+		if (j->attempt.delivery == delivery)
+			return true;
+	return false;
+}
+
+/* How many more may be begun now. */
+static unsigned
+room(const struct delivery *d, const struct lane *l, int64_t steady)
+{
+	unsigned most = l->to->one_at_a_time ? 1 : (unsigned)l->to->concurrency;
+
+	if (l->closed_until > steady || d->running >= DELIVERY_MOST ||
+	    d->bytes >= DELIVERY_MEMORY || l->njobs >= BUSY_MOST)
+		return 0;
+	/* One shows whether it is open again. */
+	if (l->failures >= CIRCUIT_FAILURES)
+		most = 1;
+	return l->running < most ? most - l->running : 0;
+}
+
+static unsigned
+dice(unsigned most)
+{
+	uint32_t n = 0;
+
+	os_random(&n, sizeof(n));
+	return n % most;
+}
+
+/* ms until try number "tries" (from 1) failed and is made again; a fifth either way. */
+static int64_t
+back_off(const struct destination *to, uint64_t tries)
+{
+	int64_t ms = to->retry_first;
+
+	while (--tries > 0 && ms < to->retry_most)
+		ms *= 2;
+	if (ms > to->retry_most)
+		ms = to->retry_most;
+	return ms * (80 + dice(41)) / 100;
+}
+
+static void
+lane_failed(struct delivery *d, struct lane *l, const struct destination *to,
+    int64_t retry_after)
+{
+	int64_t ms = 0;
+
+	l->failures++;
+	if (l->failures >= CIRCUIT_FAILURES)
+		ms = back_off(to, l->failures - CIRCUIT_FAILURES + 1);
+	if (ms < retry_after)
+		ms = retry_after;
+	if (ms > CIRCUIT_MOST)
+		ms = CIRCUIT_MOST;
+	if (ms == 0)
+		return;
+	l->closed_until = when_steady() + ms;
+	if (l->failures == CIRCUIT_FAILURES)
+		log_say(d->log, LOG_WARN_, "destination %.*s failed %u times; it is "
+		    "tried again from time to time", STR_ARG(l->name), l->failures);
+}
+
+static void
+lane_answered(struct delivery *d, struct lane *l)
+{
+	if (l->failures >= CIRCUIT_FAILURES)
+		log_say(d->log, LOG_INFO_, "destination %.*s answers again",
+		    STR_ARG(l->name));
+	l->failures = 0;
+	l->closed_until = 0;
+}
+
+/* --- an attempt's end -------------------------------------------------------------- */
+
+static void
+tell(struct delivery *d, const struct job *j)
+{
+	const struct attempt *a = &j->attempt;
+	struct line line;
+
+	line_begin(&line, d->log, a->outcome == OUTCOME_DONE ? LOG_INFO_ : LOG_WARN_,
+	    "delivery");
+	line_str(&line, "id", str_of(a->event.id));
+	line_str(&line, "hook", a->event.hook);
+	line_str(&line, "destination", j->lane->name);
+	line_str(&line, "state", str_of(delivery_state_name(j->state)));
+	line_num(&line, "attempt", (int64_t)a->number);
+	line_num(&line, "ms", a->took);
+	if (a->code != -1)
+		line_num(&line, "code", a->code);
+	line_str(&line, "message", str_of(a->sentence));
+	if (j->state == DELIVERY_WAITS)
+		line_num(&line, "again_in_ms", j->due - when_now());
+	line_end(&line);
+}
+
+/* What it comes to. */
+static void
+judge(struct delivery *d, struct job *j, bool stopping)
+{
+	struct attempt *a = &j->attempt;
+	const struct destination *to = a->to;
+	int64_t now = when_now(), wait, end = j->since + to->give_up;
+
+	j->counted = true;
+	j->due = now;
+	switch (a->outcome) {
+	case OUTCOME_DONE:
+		j->state = DELIVERY_DONE;
+		lane_answered(d, j->lane);
+		return;
+	case OUTCOME_DEAD:
+		j->state = DELIVERY_DEAD;
+		lane_answered(d, j->lane);
+		return;
+	case OUTCOME_LATER:
+		break;
+	}
+	j->state = DELIVERY_WAITS;
+	if (stopping) {
+		j->counted = false;
+		return;
+	}
+	wait = a->retry_after > 0 ? a->retry_after : back_off(to, j->tries + 1);
+	lane_failed(d, j->lane, to, a->retry_after);
+	if ((to->tries > 0 && j->tries + 1 >= to->tries) || now >= end)
+		j->state = DELIVERY_DEAD;
+	else
+		j->due = now + wait < end ? now + wait : end;
+}
+
+static void
+attempt_ended(struct delivery *d, struct job *j, bool stopping)
+{
+	j->lane->running--;
+	d->running--;
+	judge(d, j, stopping);
+	tell(d, j);
+	j->order.write = write_down;
+	j->order.written = written;
+	batch_order(d->batch, &j->order);
+}
+
+static void
+job_free(struct job *j)
+{
+	half_drop(j->half);
+	attempt_free(&j->attempt);
+}
+
+static void
+forget(struct delivery *d, struct job *j)
+{
+	struct job **at;
+
+	for (at = &j->lane->jobs; *at != j; at = &(*at)->next)
+		;
+	*at = j->next;
+	j->lane->njobs--;
+	j->lane->look = true;
+	d->bytes -= j->bytes;
+	job_free(j);
+}
+
+/* --- an attempt's beginning ---------------------------------------------------------- */
+
+static struct str
+kept(struct arena *a, struct str s)
+{
+	return s.n == 0 ? STR("") : arena_str(a, s);
+}
+
+/* A copy of the row's event; false: no memory, or its file is missing. */
+static bool
+take_row(struct delivery *d, struct attempt *a, sqlite3_stmt *st)
+{
+	struct inbox_row row;
+	struct event *ev = &a->event;
+	struct err e;
+	bool in_file;
+	int dir;
+
+	inbox_row_read(st, &row, &in_file);
+	*ev = row.event;
+	ev->hook = kept(a->arena, ev->hook);
+	ev->provider = kept(a->arena, ev->provider);
+	ev->event_id = kept(a->arena, ev->event_id);
+	ev->event_type = kept(a->arena, ev->event_type);
+	ev->method = kept(a->arena, ev->method);
+	ev->target = kept(a->arena, ev->target);
+	ev->remote = kept(a->arena, ev->remote);
+	ev->scheme = kept(a->arena, ev->scheme);
+	ev->secret = kept(a->arena, ev->secret);
+	ev->request_id = kept(a->arena, ev->request_id);
+	ev->trace = kept(a->arena, ev->trace);
+	ev->headers = kept(a->arena, ev->headers);
+	ev->body = STR("");
+	if (!in_file) {
+		ev->body.p = sqlite3_column_blob(st, INBOX_BODY);
+		ev->body.n = (size_t)sqlite3_column_bytes(st, INBOX_BODY);
+		ev->body = kept(a->arena, ev->body);
+	} else {
+		ev->body = STR_NONE;
+		if ((dir = bodies_dir(d->inbox, &e)) != -1) {
+			ev->body_fd = openat(dir, ev->id, O_RDONLY | O_CLOEXEC |
+			    O_NOFOLLOW);
+			close(dir);
+		}
+	}
+	return !arena_full(a->arena) && (!in_file || ev->body_fd != -1);
+}
+
+static struct job *
+job_new(struct delivery *d, struct lane *l, const struct ledger_row *r)
+{
+	struct arena *arena = arena_new(EVENT_MEMORY);
+	struct job *j = arena == NULL ? NULL : arena_alloc(arena, sizeof(*j));
+
+	if (j == NULL) {
+		arena_free(arena);
+		return NULL;
+	}
+	j->attempt = (struct attempt){ .to = l->to, .secrets = d->half->bundle,
+	    .event.body_fd = -1, .delivery = r->n, .number = r->made + 1,
+	    .at = when_now(), .began = when_steady(), .code = -1,
+	    .output = BUF(ATTEMPT_OUTPUT), .arena = arena };
+	j->delivery = d;
+	j->lane = l;
+	j->half = half_use(d->half);
+	j->tries = r->tries;
+	j->since = r->since;
+	return j;
+}
+
+static bool
+give(struct delivery *d, struct job *j)
+{
+	return j->attempt.to->kind == TO_EXEC ? exec_give(d->exec, &j->attempt) :
+	    http_give(d->http, &j->attempt);
+}
+
+#ifdef TEST_DONE_BEFORE_TRIED	/* tests/kill.sh must notice */
+static void
+marked(struct order *o, bool done)
+{
+	(void)done;
+	o->write = NULL;
+}
+
+static void
+mark_done(struct delivery *d, struct job *j)
+{
+	attempt_say(&j->attempt, OUTCOME_DONE, 0, "marked");
+	j->state = DELIVERY_DONE;
+	j->order = (struct order){ .write = write_down, .written = marked };
+	batch_order(d->batch, &j->order);
+	while (__atomic_load_n(&j->order.write, __ATOMIC_ACQUIRE) != NULL)
+		usleep(1000);
+	usleep(20000);
+}
+#endif
+
+/* false: not now. */
+static bool
+begin(struct delivery *d, struct lane *l, sqlite3 *db, const struct ledger_row *r)
+{
+	struct job *j = job_new(d, l, r);
+	sqlite3_stmt *st = NULL;
+	bool there = false, whole = false;
+
+	if (j == NULL)
+		return false;
+	if (sqlite3_prepare_v2(db, "SELECT " INBOX_COLUMNS ", body FROM events"
+	    " WHERE n = ?1", -1, &st, NULL) == SQLITE_OK) {
+		sqlite3_bind_int64(st, 1, (int64_t)r->event);
+		there = sqlite3_step(st) == SQLITE_ROW;
+		whole = there && take_row(d, &j->attempt, st);
+	}
+	sqlite3_finalize(st);
+	j->bytes = arena_used(j->attempt.arena);
+	j->next = l->jobs;
+	l->jobs = j;
+	l->njobs++;
+	l->running++;
+	d->running++;
+	d->bytes += j->bytes;
+#ifdef TEST_DONE_BEFORE_TRIED
+	if (whole)
+		mark_done(d, j);
+#endif
+	if (whole && give(d, j))
+		return true;
+	if (whole) {		/* its sender has too many: another time */
+		l->running--;
+		d->running--;
+		forget(d, j);
+		return false;
+	}
+	attempt_say(&j->attempt, OUTCOME_DEAD, -1, there ?
+	    "its body cannot be read" : "the event is not in the inbox any more");
+	attempt_ended(d, j, false);
+	return true;
+}
+
+static const char due_now[] =
+    "SELECT n, event, tries, made, since, due FROM deliveries"
+    " WHERE destination = ?1 AND state = 0 AND due <= ?2 ORDER BY due, n LIMIT ?3";
+static const char due_next[] =
+    "SELECT min(due) FROM deliveries"
+    " WHERE destination = ?1 AND state = 0 AND due > ?2";
+static const char is_paused[] = "SELECT 1 FROM paused WHERE destination = ?1";
+
+static sqlite3_stmt *
+ask(sqlite3 *db, const char *sql, struct str name, int64_t now)
+{
+	sqlite3_stmt *st = NULL;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK)
+		return NULL;
+	sqlite3_bind_text64(st, 1, name.p, name.n, SQLITE_STATIC, SQLITE_UTF8);
+	if (sqlite3_bind_parameter_count(st) > 1)
+		sqlite3_bind_int64(st, 2, now);
+	return st;
+}
+
+static int64_t
+number(sqlite3 *db, const char *sql, struct str name, int64_t now)
+{
+	sqlite3_stmt *st = ask(db, sql, name, now);
+	int64_t n = 0;
+
+	if (st != NULL && sqlite3_step(st) == SQLITE_ROW)
+		n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return n;
+}
+
+#define ROWS	64		/* of one look */
+
+/* What is due and not under way; how many. */
+static size_t
+due_rows(struct lane *l, sqlite3 *db, int64_t now, unsigned most,
+    struct ledger_row *rows)
+{
+	sqlite3_stmt *st = ask(db, due_now, l->name, now);
+	size_t n = 0;
+
+	if (st == NULL)
+		return 0;
+	sqlite3_bind_int64(st, 3, (int64_t)l->njobs + most);
+	while (n < most && sqlite3_step(st) == SQLITE_ROW) {
+		struct ledger_row r = {
+			.n = (uint64_t)sqlite3_column_int64(st, 0),
+			.event = (uint64_t)sqlite3_column_int64(st, 1),
+			.tries = (uint64_t)sqlite3_column_int64(st, 2),
+			.made = (uint64_t)sqlite3_column_int64(st, 3),
+			.since = sqlite3_column_int64(st, 4),
+			.due = sqlite3_column_int64(st, 5),
+		};
+
+		if (!is_busy(l, r.n))
+			rows[n++] = r;
+	}
+	sqlite3_finalize(st);
+	return n;
+}
+
+/* Begins what may be begun; the lane is looked at again when something changes. */
+static void
+look(struct delivery *d, struct lane *l)
+{
+	struct ledger_row rows[ROWS];
+	unsigned free_ones = room(d, l, when_steady());
+	int64_t now = when_now();
+	struct err e;
+	size_t n = 0, i = 0;
+	sqlite3 *db;
+
+	if (free_ones == 0)
+		return;		/* look stays: there may be room in a moment */
+	if ((db = inbox_side_enter(d->side, &e)) == NULL)
+		return;		/* it is being recovered */
+	if (free_ones > ROWS)
+		free_ones = ROWS;
+	if (number(db, is_paused, l->name, 0) == 0) {
+		n = due_rows(l, db, now, free_ones, rows);
+		for (i = 0; i < n && begin(d, l, db, &rows[i]); i++)
+			;
+	}
+	/* Was that all?  Then until the next is due. */
+	l->look = n == free_ones && i == n;
+	l->next_due = number(db, due_next, l->name, now);
+	if (i < n)
+		l->next_due = now + AGAIN_MS;
+	else if (l->next_due == 0)
+		l->next_due = NEVER;
+	inbox_side_leave(d->side);
+}
+
+/* --- the thread ---------------------------------------------------------------------- */
+
+/* ms until something is to be done that nobody tells us of. */
+static int64_t
+patience(const struct delivery *d)
+{
+	int64_t now = when_now(), steady = when_steady(), ms = IDLE_MS;
+
+	for (const struct lane *l = d->lanes; l != NULL; l = l->next) {
+		int64_t until = NEVER;
+
+		if (l->to == NULL)
+			continue;
+		if (l->closed_until > steady)
+			until = l->closed_until - steady;
+		else if (l->next_due != NEVER)
+			until = l->next_due > now ? l->next_due - now : 0;
+		if (l->look && room(d, l, steady) > 0 && inbox_sound(d->inbox))
+			until = 0;
+		if (until < ms)
+			ms = until;
+	}
+	return ms;
+}
+
+/* With the lock held. */
+static void
+wait_for_work(struct delivery *d)
+{
+	struct timespec until;
+	int64_t ms;
+
+	if (d->ended != NULL || d->written != NULL || d->awake || d->stop ||
+	    d->next_half != NULL || (ms = patience(d)) <= 0)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
+	pthread_cond_timedwait(&d->work, &d->lock, &until);
+}
+
+/* What was told; stopping: nothing more is begun. */
+static void
+take_told(struct delivery *d, bool stopping)
+{
+	struct attempt *done, *a;
+	struct job *noted, *j;
+	struct half *half;
+	bool awake;
+
+	pthread_mutex_lock(&d->lock);
+	if (!stopping)
+		wait_for_work(d);
+	done = d->ended;
+	noted = d->written;
+	half = d->next_half;
+	awake = d->awake;
+	d->ended = NULL;
+	d->written = NULL;
+	d->next_half = NULL;
+	d->awake = false;
+	pthread_mutex_unlock(&d->lock);
+
+	if (half != NULL)
+		take_half(d, half);
+	while ((a = done) != NULL) {
+		done = a->next;
+		attempt_ended(d, (struct job *)(void *)a, stopping);
+	}
+	while ((j = noted) != NULL) {
+		noted = j->order.next != NULL ? job_of(j->order.next) : NULL;
+		forget(d, j);
+	}
+	for (struct lane *l = d->lanes; awake && l != NULL; l = l->next)
+		l->look = true;
+}
+
+static void *
+run(void *arg)
+{
+	struct delivery *d = arg;
+	bool stop = false;
+
+	pthread_setname_np(pthread_self(), "delivery");
+	while (!stop) {
+		take_told(d, false);
+		for (struct lane *l = d->lanes; l != NULL; l = l->next) {
+			if (l->next_due <= when_now())
+				l->look = true;
+			if (l->to != NULL && l->look)
+				look(d, l);
+		}
+		pthread_mutex_lock(&d->lock);
+		stop = d->stop;
+		pthread_mutex_unlock(&d->lock);
+	}
+	return NULL;
+}
+
+/* --- its life -------------------------------------------------------------------------- */
+
+struct delivery *
+delivery_start(struct inbox *inbox, struct batch *batch, struct half *half,
+    struct log *log, struct err *e)
+{
+	struct delivery *d = calloc(1, sizeof(*d));
+	struct attempt_taker taker = { ended, d };
+	pthread_condattr_t attr;
+	char ca_file[4096];
+
+	if (d == NULL) {
+		half_drop(half);
+		err_set(e, ERR_OS, "no memory");
+		return NULL;
+	}
+	d->inbox = inbox;
+	d->batch = batch;
+	d->log = log;
+	pthread_mutex_init(&d->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&d->work, &attr);
+	pthread_condattr_destroy(&attr);
+	snprintf(ca_file, sizeof(ca_file), "%.*s", STR_ARG(half->conf->ca_file));
+	take_half(d, half);
+	err_set(e, ERR_OS, "no thread for deliveries");
+	if ((d->side = inbox_side_new(inbox, true)) == NULL ||
+	    (d->exec = exec_start(log, &taker, e)) == NULL ||
+	    (d->http = http_start(ca_file[0] != '\0' ? ca_file : NULL, log, &taker,
+	    e)) == NULL || pthread_create(&d->thread, NULL, run, d) != 0) {
+		delivery_stop(d);
+		delivery_free(d);
+		return NULL;
+	}
+	d->started = true;
+	batch_watch(batch, delivery_wake, d);
+	return d;
+}
+
+void
+delivery_stop(struct delivery *d)
+{
+	if (d == NULL)
+		return;
+	if (d->started) {
+		pthread_mutex_lock(&d->lock);
+		d->stop = true;
+		pthread_cond_signal(&d->work);
+		pthread_mutex_unlock(&d->lock);
+		pthread_join(d->thread, NULL);
+		batch_watch(d->batch, NULL, NULL);
+	}
+	exec_stop(d->exec);
+	http_stop(d->http);
+	d->exec = NULL;
+	d->http = NULL;
+	take_told(d, true);
+}
+
+void
+delivery_free(struct delivery *d)
+{
+	struct lane *l;
+
+	if (d == NULL)
+		return;
+	while ((l = d->lanes) != NULL) {
+		d->lanes = l->next;
+		while (l->jobs != NULL) {
+			struct job *j = l->jobs;
+
+			l->jobs = j->next;
+			job_free(j);
+		}
+		free(l);
+	}
+	if (d->side != NULL)
+		inbox_side_free(d->side);
+	half_drop(d->half);
+	half_drop(d->next_half);
+	pthread_cond_destroy(&d->work);
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+}

@@ -1,0 +1,57 @@
+/*
+ * delivery.h - hands events on: what is due goes to its destination's sender, what came
+ * of it is written down, what failed waits for its next turn.
+ *
+ *	batch: commit --wake--> delivery: what is due, by the ledger
+ *	                         |  load the event, make an attempt
+ *	                         v
+ *	                        exec, http: a sender --ended--> delivery: judge
+ *	                                                         |  done, dead, or later
+ *	                         batch: the next commit <--order-'
+ *	                         '--written--> delivery: the next one of its key may go
+ *
+ * One thread.  It holds no more than what is under way: the queue is the inbox, and a
+ * courier that is killed finds it there (promise 5).  For each destination there is a
+ * lane: how many are under way, whether it is paused, and its circuit.
+ *
+ * The circuit: after CIRCUIT_FAILURES failures one after the other, whatever events they
+ * were, the lane is closed for as long as a retry would wait, at most CIRCUIT_MOST; then
+ * one attempt shows whether it is open again. So a destination that is away costs no
+ * event its tries.
+ */
+#ifndef COURIER_DELIVERY_H
+#define COURIER_DELIVERY_H
+
+#include "batch.h"
+#include "half.h"
+#include "inbox.h"
+
+#define CIRCUIT_FAILURES	5
+#define CIRCUIT_MOST		60000		/* ms */
+#define DELIVERY_MOST		1024		/* attempts under way, in all */
+#define DELIVERY_MEMORY		(64u << 20)	/* bytes of their events */
+
+struct delivery;
+
+/* The half is taken over; so is that of a reload.  The rest outlives it. */
+struct delivery	*delivery_start(struct inbox *, struct batch *, struct half *,
+		    struct log *, struct err *);
+void		 delivery_reload(struct delivery *, struct half *);
+/* Something may be due that was not: from any thread. */
+void		 delivery_wake(void *delivery);
+/*
+ * Ends what is under way, which is tried again after the next start; its outcomes go to
+ * the batch, which must be stopped after this and before delivery_free().
+ */
+void		 delivery_stop(struct delivery *);	/* takes NULL */
+void		 delivery_free(struct delivery *);	/* takes NULL */
+
+/* What its memory says of a destination; false: it is not in the configuration. */
+struct delivery_lane {
+	unsigned	running;
+	int64_t		closed_for;	/* ms that the circuit stays closed; 0 */
+};
+bool		 delivery_look(struct delivery *, struct str destination,
+		    struct delivery_lane *);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * ledger.h - what is still to be delivered, in the inbox: a row for each event and
+ * destination, and one for each attempt.
+ *
+ *	            .---------- an attempt failed ---------.
+ *	            v                                      |
+ *	 add --> WAITS --an attempt--> (under way, in delivery.c's memory)
+ *	  |        ^ |                                     |
+ *	  |        | |                              done --+-- dead: by rule
+ *	  v        | |                               v           v
+ *	BEHIND ----' '--a newer came--> LEFT_OUT    DONE        DEAD
+ *	  |  the one before it is at its end  ^
+ *	  '-----------a newer came------------'     replay: DONE, DEAD, LEFT_OUT --> WAITS
+ *
+ * What is under way still WAITS here: a courier that is killed tries it again, so an
+ * event is delivered at least once (promise 5).  Of those with one key only the oldest
+ * WAITS, the others are BEHIND: so they go in the order in which they came.
+ *
+ * Writing is the batch's thread's, inside its transaction; reading is anybody's who has
+ * a side of the inbox.
+ */
+#ifndef COURIER_LEDGER_H
+#define COURIER_LEDGER_H
+
+#include <sqlite3.h>
+
+#include "../base/err.h"
+#include "../event.h"
+#include "attempt.h"
+
+#define LEDGER_ATTEMPTS	20	/* of one delivery that are kept, the newest */
+
+/* The tables, for inbox.c's steps. */
+extern const char ledger_schema[];
+
+/* --- writing: each gives a result code of SQLite ------------------------------ */
+
+struct ledger;
+
+/* Statements for a connection; NULL and *rc. */
+struct ledger	*ledger_open(sqlite3 *, int *rc);
+void		 ledger_close(struct ledger *);		/* takes NULL */
+
+/* A new event's; event: events.n.  now: ms since 1970. */
+int	ledger_add(struct ledger *, int64_t event, const struct forward *,
+	    int64_t now);
+
+/*
+ * What an attempt came to.  state: WAITS (again, at due), DONE or DEAD.  counted: as
+ * one of its tries.  What was left out, or is gone, is left so.
+ */
+int	ledger_record(struct ledger *, const struct attempt *,
+	    enum delivery_state, int64_t due, bool counted);
+
+/* Of a destination; now: ms since 1970. */
+int	ledger_pause(struct ledger *, struct str destination, bool on, int64_t now);
+
+/*
+ * Once more, at due: what is at its end.  A delivery that was never there is made,
+ * without a key.  *made: was anything done?
+ */
+int	ledger_replay(struct ledger *, int64_t event, struct str destination,
+	    int64_t due, int64_t now, bool *made);
+
+/* --- reading ------------------------------------------------------------------- */
+
+struct ledger_row {
+	uint64_t	n;		/* deliveries.n */
+	uint64_t	event;		/* events.n */
+	enum delivery_state state;
+	uint64_t	tries;		/* since it was added, or replayed */
+	uint64_t	made;		/* attempts in all */
+	int64_t		since;		/* ms: added, or replayed */
+	int64_t		due;
+};
+
+#endif
