@@ -6,10 +6,12 @@
 # A provider sends without a pause and writes down every event that was answered
 # 2xx, while master, workers, courier, nginx, its worker and serve itself are
 # killed in an order and at moments that SEED settles.  Then each event that was
-# written down must be in the inbox, exactly once.
+# written down must be in the inbox, exactly once, and have been delivered to both of
+# its destinations, to the second in the order of its lane (promise 5).
 #
-# First the same against a courier that answers before it commits, where only the
-# courier is killed: there, events must be missing.
+# First the same against a courier that answers before it commits, and writes an attempt
+# down before it is made, where only the courier is killed: there, events must be missing,
+# and deliveries.
 
 . "$(dirname "$0")/lib.sh"
 . tests/load.sh
@@ -36,20 +38,34 @@ echo "kill: $KILLS kills, $EVENTS events, SEED=$SEED"
 
 programs
 make_tool sender
+tool note
 # The courier that is to be found guilty.
-make -s BUILD="$BUILD/guilty" CFLAGS="-O1 -g -DTEST_ANSWER_BEFORE_COMMIT" \
+make -s BUILD="$BUILD/guilty" CFLAGS="-O1 -g -DTEST_ANSWER_BEFORE_COMMIT -DTEST_DONE_BEFORE_TRIED" \
     "$BUILD/guilty/hooklatch-courier"
 
-serve_conf <<END
+mkdir "$T/out"
+chmod 1777 "$T/out"
+conf() {
+	DELIVER=$1
+	serve_conf <<END
 {
 	"inbox": "sqlite:@T@/inbox/inbox.db",
 	"courier": "unix:@T@/inbox/courier.sock",
 	"volatile": true, // the tests' folder may be memory
 	"hooks": {
-		"/hooks/github": { "provider": "github", "secret": "plain:$SECRET" }
+		"/hooks/github": { "provider": "github", "secret": "plain:$SECRET",
+		    "deliver": $DELIVER }
+	},
+	"destinations": {
+		"noted": { "exec": ["@T@/bin/note", "@T@/out/noted"], "retry": { "first": "100ms" } },
+		"ordered": { "exec": ["@T@/bin/note", "@T@/out/ordered"], "retry": { "first": "100ms" },
+		    "serialize_by": "body:lane" }
 	}
 }
 END
+}
+
+conf '["noted"]'
 
 # sender_start CONNECTIONS RATE: until told to stop
 sender_start() {
@@ -123,6 +139,12 @@ is "only couriers were killed, 8" 8 "${KILLED[courier]:-0}"
 look
 echo "kill: a courier that answers before it commits lost $missing of $(recorded) events"
 check "events that were answered too early are missing" [ "$missing" -gt 0 ]
+sqlite3 -readonly "$T/inbox/inbox.db" "SELECT event_id FROM events JOIN deliveries ON
+    event = events.n WHERE state = 2" | sort -u >"$T/done"
+lost=$(sort -u "$T/out/noted" | comm -13 - "$T/done" | wc -l)
+echo "kill: and of those that it calls delivered $lost never arrived"
+check "deliveries that were written down too early are missing" [ "$lost" -gt 0 ]
+rm "$T/out/noted"
 check "it stops" serve_stop
 rm -rf "$T/inbox"
 cp "$T/courier.good" "$T/bin/hooklatch-courier"
@@ -140,6 +162,7 @@ for ((i = KILLS - 1; i > 0; i--)); do
 done
 KILLED=()
 
+conf '["noted", "ordered"]'
 check "serve starts" serve_start
 sender_start 16 "$RATE"
 killed=0 turn=0
@@ -168,6 +191,31 @@ check "$KILLS kills" [ "$killed" -ge "$KILLS" ]
 check "$EVENTS events were acknowledged" [ "$(recorded)" -ge "$EVENTS" ]
 is "the provider gave nothing up" 0 "$(sent lost "$SAID")"
 
+undelivered() {
+	sqlite3 -readonly "$T/inbox/inbox.db" "SELECT count(*) FROM deliveries WHERE state <> 2"
+}
+check "all is delivered" within 180 eval '[ "$(undelivered)" -eq 0 ]'
+sqlite3 -readonly "$T/inbox/inbox.db" "SELECT event_id FROM events ORDER BY n" >"$T/order"
+for to in noted ordered; do
+	is "no acknowledged event is missing at $to" 0 \
+	    "$(sort -u "$T/out/$to" | comm -23 <(sort -u "$T/record") - | wc -l)"
+	is "and none came that is not in the inbox" 0 \
+	    "$(sort -u "$T/out/$to" | comm -13 <(sort "$T/order") - | wc -l)"
+done
+# misplaced FILE: how many came after one that the inbox has behind them in their lane
+misplaced() {
+	awk 'NR == FNR { at[$1] = NR; next }
+	    { split($1, p, "-"); lane = p[2] % 8 }
+	    at[$1] < last[lane] { n++ } { last[lane] = at[$1] } END { print n + 0 }' \
+	    "$T/order" "$1"
+}
+is "each lane came in its order" 0 "$(misplaced "$T/out/ordered")"
+check "where no order is asked for there is none" [ "$(misplaced "$T/out/noted")" -gt 0 ]
+again=$(($(wc -l <"$T/out/noted") + $(wc -l <"$T/out/ordered") - 2 * $(wc -l <"$T/order")))
+
+is "nothing ended but by our kills" "" "$(grep -aoE 'was ended by signal [0-9]+' \
+    "$T/log/serve" | grep -v ' 9$' | sort -u)"
+
 # While it runs, and from the inbox alone.
 look
 is "no acknowledged event is missing" 0 "$missing"
@@ -188,7 +236,7 @@ repeats=$(member repeats <"$T/list" | awk '{ n += $1 } END { print n + 0 }')
 echo "kill:$said; $(recorded) acknowledged, $(sent retried "$SAID") sent again" \
     "($(sent failed "$SAID") cut off, $(sent status-503 "$SAID") times 503," \
     "$(sent status-502 "$SAID") times 502), $(wc -l <"$T/list") stored," \
-    "$repeats repeats"
+    "$repeats repeats; $again delivered again"
 
 [ "$FAILED" -eq 0 ] || why serve sender
 finish kill

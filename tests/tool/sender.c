@@ -42,6 +42,7 @@
 #define HEAD_MAX	2048
 #define BODY_MAX	(32u << 20)
 #define NUMBER_LEN	10		/* digits of an event's number in its body */
+#define LANES		8		/* number % LANES is the body's "lane" */
 #define DEFAULT_TIMEOUT	15000		/* ms for an answer: nginx has 13 s */
 #define RETRY_FIRST	50		/* ms */
 #define RETRY_LAST	1000
@@ -108,6 +109,7 @@ static int		 record = -1;
 static char		*body;
 static size_t		 body_len;
 static ptrdiff_t	 number_at = -1;	/* in the body */
+static ptrdiff_t	 lane_at = -1;
 static EVP_MAC_CTX	*mac;
 
 static unsigned long	 next_number, begun, acknowledged, lost;
@@ -166,7 +168,7 @@ static void
 body_make(size_t size)
 {
 	static const char start[] =
-	    "{\"ref\":\"refs/heads/main\",\"number\":\"0000000000\","
+	    "{\"ref\":\"refs/heads/main\",\"number\":\"0000000000\",\"lane\":\"0\","
 	    "\"repository\":{\"id\":35129377,\"private\":false},\"commits\":[";
 	static const char end[] = "{\"id\":\"end\"}]}";
 	char commit[256];
@@ -243,6 +245,8 @@ request_make(struct conn *c)
 		snprintf(digits, sizeof(digits), "%0*lu", NUMBER_LEN, c->number);
 		memcpy(body + number_at, digits, NUMBER_LEN);
 	}
+	if (lane_at != -1)
+		body[lane_at] = (char)('0' + c->number % LANES);
 	sign(hex);
 	n = snprintf(c->out, HEAD_MAX, "POST %s HTTP/1.1\r\nHost: %s\r\n"
 	    "User-Agent: GitHub-Hookshot/test\r\n"
@@ -694,6 +698,9 @@ main(int argc, char **argv)
 	place = memmem(body, body_len, "0000000000", NUMBER_LEN);
 	if (place != NULL)
 		number_at = place - body;
+	place = memmem(body, body_len, "\"lane\":\"0\"", 10);
+	if (place != NULL)
+		lane_at = place - body + 8;
 	mac_make(opt.secret);
 	if (opt.record != NULL && (record = open(opt.record, O_WRONLY |
 	    O_CREAT | O_APPEND | O_CLOEXEC, 0666)) == -1)
