@@ -216,13 +216,15 @@ void	conf_manual(struct buf *);	/* the tables of hooklatch.json(5), mdoc */
 /* Equal in every key. */
 bool	conf_equal(const struct conf *, const struct conf *);
 
+/* Whose secrets: the hooks', or what the courier fetches and delivers with. */
+enum conf_half { HALF_NONE, HALF_ROAD, HALF_COURIER };
+
 /*
  * Reads the file (NULL: the environment), the files of providers_dir and every
- * secret that its half names into a bundle: "conf", "provider:..." and
- * "secret:...".  road: the hooks' secrets; otherwise (the courier's half) what it
- * fetches keys with.
+ * secret that the half names into a bundle: "conf", "provider:..." and
+ * "secret:...".  Who only looks needs none.
  */
-struct bundle	*conf_gather(const char *path, bool road, struct err *);
+struct bundle	*conf_gather(const char *path, enum conf_half, struct err *);
 
 /* The providers' files of a directory alone, as "provider:ID". */
 int	conf_gather_providers(struct bundle *, struct str dir, struct err *);

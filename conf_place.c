@@ -165,13 +165,26 @@ settle_tokens(const struct conf *c, const struct conf_place *at, struct err *e)
 	return 0;
 }
 
+/* What is to be handed on waits in the inbox. */
+static int
+settle_deliveries(const struct conf *c, struct err *e)
+{
+	for (size_t i = 0; i < c->nhooks; i++)
+		if (c->hooks[i].ndeliver > 0 && c->inbox_kind != INBOX_SQLITE)
+			return err_set(e, ERR_CONF, "%.*s: \"deliver\" wants an inbox "
+			    "in which events wait: set \"inbox\": \"sqlite:/PATH\"",
+			    STR_ARG(c->hooks[i].where));
+	return 0;
+}
+
 int
 conf_settle(struct conf *c, const struct conf_place *at, struct buf *warn,
     struct err *e)
 {
 	struct str run, courier;
 
-	if (settle_inbox(c, at, warn, e) == -1 || settle_tokens(c, at, e) == -1)
+	if (settle_inbox(c, at, warn, e) == -1 || settle_tokens(c, at, e) == -1 ||
+	    settle_deliveries(c, e) == -1)
 		return -1;
 	if (c->nhooks == 0 && warn != NULL)
 		buf_put(warn, STR("there are no hooks: every request will be "
@@ -232,7 +245,7 @@ environment_of_courier(const char *name)
 
 /* The text of the configuration, into the bundle as "conf". */
 static int
-gather_text(struct bundle *b, const char *path, bool road, struct err *e)
+gather_text(struct bundle *b, const char *path, enum conf_half half, struct err *e)
 {
 	struct buf text = BUF(CONF_TEXT_MAX);
 	char *p;
@@ -246,7 +259,7 @@ gather_text(struct bundle *b, const char *path, bool road, struct err *e)
 		explicit_bzero(p, n);	/* "plain:" secrets */
 		free(p);
 	} else {
-		if (conf_from_environment(&text, road ? environment :
+		if (conf_from_environment(&text, half == HALF_ROAD ? environment :
 		    environment_of_courier, e) == -1) {
 			buf_free(&text);
 			return -1;
@@ -376,7 +389,7 @@ gather_providers(struct bundle *b, const struct conf *c, struct err *e)
 }
 
 struct bundle *
-conf_gather(const char *path, bool road, struct err *e)
+conf_gather(const char *path, enum conf_half half, struct err *e)
 {
 	struct bundle *b = bundle_new();
 	struct conf *c = NULL;
@@ -385,13 +398,14 @@ conf_gather(const char *path, bool road, struct err *e)
 		err_set(e, ERR_OS, "no memory");
 		return NULL;
 	}
-	if (gather_text(b, path, road, e) == -1)
+	if (gather_text(b, path, half, e) == -1)
 		goto bad;
 	c = conf_read(bundle_get(b, STR("conf")),
 	    path != NULL ? path : CONF_ENVIRONMENT, e);
 	if (c == NULL)
 		goto bad;
-	if ((road ? gather_secrets(b, c, e) : gather_courier_secrets(b, c, e)) == -1 ||
+	if ((half == HALF_ROAD && gather_secrets(b, c, e) == -1) ||
+	    (half == HALF_COURIER && gather_courier_secrets(b, c, e) == -1) ||
 	    gather_providers(b, c, e) == -1)
 		goto bad;
 	conf_free(c);

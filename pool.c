@@ -60,7 +60,7 @@ struct master {
 struct setting *
 pool_read_setting(const char *conf_path, uint64_t generation, struct err *e)
 {
-	struct bundle *b = conf_gather(conf_path, true, e);
+	struct bundle *b = conf_gather(conf_path, HALF_ROAD, e);
 
 	if (b == NULL)
 		return NULL;

@@ -19,6 +19,7 @@
 #include "cli/cli.h"
 #include "cli/describe.h"
 #include "cli/webserver.h"
+#include "letter.h"
 #include "route.h"
 
 #define DUMP_MAX	((size_t)16 << 20)	/* of a web server's files */
@@ -181,6 +182,51 @@ report_lines(struct report *r, struct str lines)
 		report_say(r, false, NULL, str_cut(&lines, '\n'));
 }
 
+static bool
+at_home(struct str url)
+{
+	struct str host = letter_host(url);
+
+	return str_starts(host, STR("127.")) || str_starts(host, STR("localhost")) ||
+	    str_starts(host, STR("[::1]"));
+}
+
+/* Where events go, and the secrets that the courier will want for it. */
+static void
+check_destinations(struct report *r, const struct conf *c, const char *path)
+{
+	struct bundle *bundle;
+	struct err e;
+
+	for (size_t i = 0; i < c->ndestinations; i++) {
+		const struct destination *d = &c->destinations[i];
+		bool secret = d->bearer.n > 0 || d->basic.n > 0;
+
+		buf_printf(&r->text, "to %-21.*s ", STR_ARG(d->name));
+		if (d->kind == TO_EXEC)
+			buf_printf(&r->text, "exec %.*s", STR_ARG(d->argv[0]));
+		else
+			buf_printf(&r->text, "%.*s to %.*s%s", STR_ARG(d->method),
+			    STR_ARG(letter_host(d->url)), d->sign.n > 0 ?
+			    ", signed" : "");
+		buf_printf(&r->text, "%s%s%s\n", d->one_at_a_time ?
+		    ", one at a time" : "", d->serialize_by.n > 0 ? ", in order" : "",
+		    d->latest_wins ? ", the latest wins" : "");
+		for (size_t j = 0; j < d->nheaders; j++)
+			secret |= conf_is_reference(d->headers[j].value);
+		if (d->kind == TO_HTTP && secret && !at_home(d->url) &&
+		    str_starts(d->url, STR("http://")))
+			report_say(r, false, d->where.p, STR("a secret is sent "
+			    "without TLS: use https"));
+		if (d->kind == TO_EXEC && access(d->argv[0].p, X_OK) == -1)
+			report_say(r, false, d->where.p, STR("the program is not "
+			    "there, or cannot be run"));
+	}
+	if ((bundle = conf_gather(path, HALF_COURIER, &e)) == NULL)
+		report_say(r, true, NULL, str_of(e.text));
+	bundle_free(bundle);
+}
+
 /*
  * Ours.  *most becomes the largest body that a hook takes, *certs whether one
  * wants a client's certificate.
@@ -216,6 +262,7 @@ check_ours(struct report *r, const char *path, uint64_t *most, bool *certs)
 			buf_putc(&r->hooks, ',');
 		put_hook_json(&r->hooks, route);
 	}
+	check_destinations(r, c, path);
 	if (c->inbox_kind == INBOX_NONE)
 		report_say(r, false, NULL, STR("inbox \"none\": events are verified, "
 		    "answered and logged, and not kept"));
@@ -472,7 +519,7 @@ print_conf(const char *path, struct err *e)
 	struct buf b = BUF(SCHEMA_MAX);
 	int rc = -1;
 
-	if ((bundle = conf_gather(path, false, e)) == NULL)
+	if ((bundle = conf_gather(path, HALF_NONE, e)) == NULL)
 		return -1;
 	c = conf_read(bundle_get(bundle, STR("conf")),
 	    path != NULL ? path : "environment", e);

@@ -273,7 +273,7 @@ cli_conf(const char *path, struct bundle **bundle, struct buf *warnings,
 	struct bundle *b;
 	struct conf *c;
 
-	if ((b = conf_gather(path, bundle != NULL, e)) == NULL)
+	if ((b = conf_gather(path, bundle != NULL ? HALF_ROAD : HALF_NONE, e)) == NULL)
 		return NULL;
 	c = conf_read(bundle_get(b, STR("conf")),
 	    path != NULL ? path : "environment", e);

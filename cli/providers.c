@@ -193,7 +193,7 @@ own_files(const struct providers_options *o, struct err *e)
 	struct bundle *b;
 
 	if (config != NULL)
-		return conf_gather(config, false, e);
+		return conf_gather(config, HALF_NONE, e);
 	if ((b = bundle_new()) == NULL) {
 		err_set(e, ERR_OS, "not enough memory");
 	} else if (o->dir != NULL &&

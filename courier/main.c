@@ -131,12 +131,13 @@ options_read(struct options *o, int argc, char **argv, struct err *e)
 
 /* *bundle: its half, with what keys are fetched by. */
 static struct conf *
-conf_open(const char *path, struct buf *warn, struct bundle **bundle, struct err *e)
+conf_open(const char *path, enum conf_half half, struct buf *warn,
+    struct bundle **bundle, struct err *e)
 {
 	struct conf_place here = conf_here();
 	struct conf *c = NULL;
 
-	if ((*bundle = conf_gather(path, false, e)) != NULL)
+	if ((*bundle = conf_gather(path, half, e)) != NULL)
 		c = conf_read(bundle_get(*bundle, STR("conf")),
 		    path == NULL ? "environment" : path, e);
 	if (c != NULL && conf_settle(c, &here, warn, e) == -1) {
@@ -175,7 +176,8 @@ configure(struct courier *c, struct err *e)
 	struct str rest, line;
 	char *log;
 
-	if ((c->conf = conf_open(c->options.conf, &warn, &c->bundle, e)) == NULL) {
+	if ((c->conf = conf_open(c->options.conf, c->options.read_only ?
+	    HALF_NONE : HALF_COURIER, &warn, &c->bundle, e)) == NULL) {
 		buf_free(&warn);
 		return -1;
 	}
@@ -203,7 +205,8 @@ reload(void *arg)
 	struct courier *c = arg;
 	struct bundle *bundle;
 	struct err e;
-	struct conf *now = conf_open(c->options.conf, NULL, &bundle, &e);
+	struct conf *now = conf_open(c->options.conf, HALF_COURIER, NULL, &bundle,
+	    &e);
 	struct inbox_limits l;
 	struct half *half;
 

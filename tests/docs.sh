@@ -82,10 +82,17 @@ check "one that says something else is found stale" eval \
 accepted() {
 	sed 's#"file:/[^"]*"#"env:SECRET"#g' "$2" >"$T/accepted.json"
 	check "$1" quietly check env SECRET=s GITHUB_SECRET=a STRIPE_SECRET=b \
-	    OWN_SECRET=c GUIDE_SECRET=d "$T/bin/hooklatch" check --config "$T/accepted.json"
+	    OWN_SECRET=c GUIDE_SECRET=d APP_SECRET="whsec_$SIGN" ARCHIVE_SECRET="whsec_$SIGN" \
+	    "$T/bin/hooklatch" check --config "$T/accepted.json"
 }
-sed -nE '/^```jsonc/,/^```$/p' README.md | sed '/^```/d' >"$T/readme.json"
-accepted "README's configuration is accepted" "$T/readme.json"
+SIGN=$(head -c 24 /dev/zero | base64)
+# Each block is a configuration, or the inside of one.
+awk -v to="$T/block" '/^```jsonc/ { file = to (++n) ".json"; next } /^```$/ { file = ""; next }
+    file != "" { print >file }' README.md docs/destinations.md
+for block in "$T"/block*.json; do
+	grep -q '^{' "$block" || sed -i -e '1i {' -e '$a }' "$block"
+	accepted "a configuration of README and docs/destinations.md is accepted ($(head -n 2 "$block" | tail -n 1))" "$block"
+done
 for file in examples/*.json; do
 	[[ $file != *schema.json && $file != *push.json ]] || continue
 	accepted "$file is accepted" "$file"

@@ -205,7 +205,7 @@ main(int argc, char **argv)
 		return 64;
 	}
 	log_fd = open(argv[4], O_WRONLY | O_CREAT | O_APPEND, 0666);
-	if (log_fd == -1 || (b = conf_gather(argv[1], true, &e)) == NULL ||
+	if (log_fd == -1 || (b = conf_gather(argv[1], HALF_ROAD, &e)) == NULL ||
 	    (setting = setting_new(b, argv[1], 1, &e)) == NULL) {
 		fprintf(stderr, "unframed: %s\n", log_fd == -1 ?
 		    strerror(errno) : e.text);

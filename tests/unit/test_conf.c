@@ -1236,7 +1236,7 @@ test_gather(void)
 	snprintf(path, sizeof(path), "%s/c.json", dir);
 
 	setenv("TEST_CONF_A", "alpha", 1);
-	b = conf_gather(path, true, &e);
+	b = conf_gather(path, HALF_ROAD, &e);
 	CHECKF(b != NULL, "a file and its secrets are gathered: %s", e.text);
 	if (b != NULL) {
 		CHECK(str_eq(bundle_get(b, STR("conf")), str_of(text)),
@@ -1260,37 +1260,57 @@ test_gather(void)
 	bundle_free(b);
 
 	unsetenv("TEST_CONF_A");
-	b = conf_gather(path, true, &e);
+	b = conf_gather(path, HALF_ROAD, &e);
 	snprintf(want, sizeof(want), "%s:2:1: hook \"/a\": ", path);
 	CHECKF(b == NULL && begins(e.text, want) &&
 	    strstr(e.text, "TEST_CONF_A") != NULL,
 	    "a variable that is not set: %s", e.text);
 	bundle_free(b);
-	b = conf_gather(path, false, &e);
+	b = conf_gather(path, HALF_NONE, &e);
+	CHECK(b != NULL && bundle_count(b) == 3, "who only looks needs none");
+	bundle_free(b);
+	b = conf_gather(path, HALF_COURIER, &e);
 	CHECK(b != NULL && bundle_count(b) == 3,
 	    "the courier's half names no secret of the hooks");
 	bundle_free(b);
+
+	put_file(dir, "d.json", "{ \"hooks\": { \"/a\": { \"provider\": \"github\", "
+	    "\"secret\": \"env:TEST_CONF_B\" } },\n\"destinations\": { \"d\": { "
+	    "\"http\": \"http://x\", \"headers\": { \"A\": \"env:TEST_CONF_A\" } } } }");
+	snprintf(path, sizeof(path), "%s/d.json", dir);
+	b = conf_gather(path, HALF_COURIER, &e);
+	snprintf(want, sizeof(want), "%s:2:19: destination \"d\": ", path);
+	CHECKF(b == NULL && begins(e.text, want) &&
+	    strstr(e.text, "TEST_CONF_A") != NULL, "the courier wants what it sends: %s",
+	    e.text);
+	bundle_free(b);
+	setenv("TEST_CONF_B", "beta", 1);
+	b = conf_gather(path, HALF_ROAD, &e);
+	CHECK(b != NULL && bundle_count(b) == 2, "which the road does not");
+	bundle_free(b);
+	unsetenv("TEST_CONF_B");
+	snprintf(path, sizeof(path), "%s/c.json", dir);
 
 	/* Without a file. */
 	unsetenv("SECRET");
 	unsetenv("PROVIDER");
 	unsetenv("INBOX");
-	b = conf_gather(NULL, true, &e);
+	b = conf_gather(NULL, HALF_ROAD, &e);
 	CHECKF(b == NULL && strstr(e.text, "set SECRET") != NULL,
 	    "neither file nor SECRET: %s", e.text);
 	bundle_free(b);
-	b = conf_gather(NULL, false, &e);
+	b = conf_gather(NULL, HALF_COURIER, &e);
 	CHECKF(b != NULL, "the courier needs no SECRET: %s", e.text);
 	bundle_free(b);
 	setenv("SECRET", "s", 1);
-	b = conf_gather(NULL, true, &e);
+	b = conf_gather(NULL, HALF_ROAD, &e);
 	CHECK(b != NULL && str_eq(bundle_secret(b, STR("env:SECRET")), STR("s")),
 	    "SECRET alone");
 	bundle_free(b);
 	unsetenv("SECRET");
 
 	put_file(dir, "c.json", "{\"providers\":\"/nowhere/at/all\"}");
-	b = conf_gather(path, true, &e);
+	b = conf_gather(path, HALF_ROAD, &e);
 	CHECKF(b == NULL && strstr(e.text, "/nowhere/at/all") != NULL,
 	    "a directory that is not there: %s", e.text);
 	bundle_free(b);
@@ -1299,7 +1319,7 @@ test_gather(void)
 		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
 		unlink(path);
 	}
-	b = conf_gather(path, true, &e);
+	b = conf_gather(path, HALF_ROAD, &e);
 	CHECKF(b == NULL && strstr(e.text, path) != NULL,
 	    "a file that is not there: %s", e.text);
 	bundle_free(b);
