@@ -31,7 +31,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 # the courier, the courier never holds FastCGI.
 BASE	= base/arena base/buf base/codec base/digest base/err base/json \
 	  base/log base/os base/str base/when
-WALL	= event wire bundle letter conf conf_place key_source
+WALL	= event wire bundle letter conf conf_place key_source stats
 # The leaves of judging know keys and bytes only.
 LEAVES	= auth_mac auth_key auth_static auth_jws auth_cert auth_cipher
 JUDGE	= $(LEAVES) request body template condition reply answer \
@@ -80,10 +80,10 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 
 # --- tests -------------------------------------------------------------------
 UNIT	= base json conf frame request wire inbox providers repeats auth \
-	  handler webserver keys parked aside fetch exec letter
+	  handler webserver keys parked aside fetch exec letter stats
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json token source place \
-	  dump rewrite letter
+	  dump rewrite letter stats
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
     $(call obj,frame handler link $(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
