@@ -13,7 +13,7 @@
  * that.  So libfcgi never waits, never sees half a request, and never the next.
  *
  *   READING --whole--> PARKED --answer--> READING (kept) or closed
- *      |  |               |
+ *      |  |               |  '--a long one--> WRITING --'
  *      |  '-- read_timeout, broken: closed
  *      '-- nothing yet    '-- the web server hung up: the event goes its way
  *
@@ -58,6 +58,7 @@
 #define BACKLOG		4096
 #define PAUSE_MS	100		/* when accept has no descriptors */
 #define DRAIN_MS	7000
+#define ANSWER_AT_ONCE	(32u * 1024)	/* fits any socket: libfcgi may write it */
 
 /* --- the worker and its connections ---------------------------------------- */
 
@@ -66,7 +67,7 @@ enum kind { ON_LISTENER, ON_LINK, ON_MASTER, ON_SIGNALS, ON_CONN };
 struct conn {
 	enum kind	 kind;		/* ON_CONN: epoll gives us this back */
 	int		 fd;
-	enum { READING, PARKED, CLOSED } state;
+	enum { READING, PARKED, WRITING, CLOSED } state;
 	struct frame	 frame;
 	int		 gather;	/* memfd of a request in pieces, or -1 */
 	uint64_t	 gathered;	/* bytes in it */
@@ -75,6 +76,8 @@ struct conn {
 	enum request_fault fault;	/* the body is thrown away, and why */
 	FCGX_Request	 fcgi;
 	struct flight	 flight;
+	struct buf	 out;		/* WRITING: records ... */
+	size_t		 sent;		/* ... and how much of them is */
 	struct conn	*prev, *next;	/* of all */
 	struct conn	*older, *newer;	/* of those in pieces, oldest first */
 };
@@ -203,6 +206,8 @@ conn_close(struct worker *w, struct conn *c)
 		w->memory -= c->held;
 	}
 	pieces_end(w, c);
+	w->memory -= c->out.n;
+	buf_free(&c->out);
 	if (c->fd != -1)
 		close(c->fd);
 	c->state = CLOSED;
@@ -370,19 +375,97 @@ whole(struct worker *w, struct conn *c)
 	take(w, c);
 }
 
-/* The end of the road: handler.c calls this once for each flight. */
+/* The request is answered: the next, or the end of the connection. */
 static void
-conn_answer(void *self, struct flight *f, const struct answer *a)
+conn_again(struct worker *w, struct conn *c)
 {
-	struct worker *w = self;
-	struct conn *c = f->owner;
 	bool keep = c->frame.keep && !w->draining;
-	char head[ANSWER_HEAD];
-	size_t n = answer_head(head, sizeof(head), a);
 
-	if (n > 0) {
-		FCGX_PutStr(head, (int)n, c->fcgi.out);
-		FCGX_PutStr(a->body.p, (int)a->body.n, c->fcgi.out);
+	c->state = READING;
+	c->fault = REQUEST_FINE;
+	frame_init(&c->frame);
+	if (!keep || c->fd == -1)
+		conn_close(w, c);
+}
+
+/* What the socket takes of a long answer now. */
+static void
+write_more(struct worker *w, struct conn *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = c };
+	ssize_t n;
+
+	while (c->sent < c->out.n) {
+		n = send(c->fd, c->out.p + c->sent, c->out.n - c->sent,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN)
+			return;
+		if (n == -1) {
+			conn_close(w, c);
+			return;
+		}
+		c->sent += (size_t)n;
+	}
+	w->memory -= c->out.n;
+	buf_free(&c->out);
+	epoll_ctl(w->epoll, EPOLL_CTL_MOD, c->fd, &ev);
+	conn_again(w, c);
+}
+
+static void
+put_stdout(struct buf *b, unsigned id, struct str bytes)
+{
+	while (bytes.n > 0) {
+		struct str part = str_head(bytes, FRAME_CONTENT_MAX);
+
+		frame_put(b, FRAME_TYPE_STDOUT, id, part);
+		bytes = str_skip(bytes, part.n);
+	}
+}
+
+/*
+ * An answer that a socket may not take at once: libfcgi would give up, so the records
+ * are ours.  Nothing waits for the web server to read them.
+ */
+static void
+answer_long(struct conn *c, struct str head, struct str body)
+{
+	static const char complete[8];	/* FCGI_REQUEST_COMPLETE, status 0 */
+
+	c->fcgi.ipcFd = -1;
+	FCGX_Free(&c->fcgi, 0);
+	c->out = BUF(head.n + body.n + body.n / 64 + 4096);
+	c->sent = 0;
+	put_stdout(&c->out, c->frame.id, head);
+	put_stdout(&c->out, c->frame.id, body);
+	frame_put(&c->out, FRAME_TYPE_STDOUT, c->frame.id, STR(""));
+	frame_put(&c->out, FRAME_TYPE_END, c->frame.id,
+	    (struct str){ complete, sizeof(complete) });
+}
+
+static void
+write_begin(struct worker *w, struct conn *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLOUT,
+		.data.ptr = c };
+
+	c->state = WRITING;
+	w->memory += c->out.n;
+	if (!buf_ok(&c->out) ||
+	    epoll_ctl(w->epoll, EPOLL_CTL_MOD, c->fd, &ev) == -1)
+		conn_close(w, c);
+	else
+		write_more(w, c);
+}
+
+static void
+answer_by_libfcgi(struct conn *c, struct str head, struct str body)
+{
+	if (head.n > 0) {
+		FCGX_PutStr(head.p, (int)head.n, c->fcgi.out);
+		FCGX_PutStr(body.p, (int)body.n, c->fcgi.out);
 	} else {
 		FCGX_PutS("Status: 500 Internal Server Error\r\n\r\n",
 		    c->fcgi.out);
@@ -396,17 +479,31 @@ conn_answer(void *self, struct flight *f, const struct answer *a)
 	FCGX_Finish_r(&c->fcgi);
 	if (c->fcgi.ipcFd == -1)
 		c->fd = -1;
+}
 
+/* The end of the road: handler.c calls this once for each flight. */
+static void
+conn_answer(void *self, struct flight *f, const struct answer *a)
+{
+	struct worker *w = self;
+	struct conn *c = f->owner;
+	char room[ANSWER_HEAD];
+	struct str head = { room, answer_head(room, sizeof(room), a) };
+	bool at_once = head.n == 0 || a->body.n <= ANSWER_AT_ONCE;
+
+	if (at_once)
+		answer_by_libfcgi(c, head, a->body);
+	else
+		answer_long(c, head, a->body);
 	body_close(&f->request);
 	arena_return(w, f->arena);
 	f->arena = NULL;
 	w->memory -= c->held;
 	c->held = 0;
-	c->state = READING;
-	c->fault = REQUEST_FINE;
-	frame_init(&c->frame);
-	if (!keep || c->fd == -1)
-		conn_close(w, c);
+	if (at_once)
+		conn_again(w, c);
+	else
+		write_begin(w, c);
 }
 
 /* --- reading ------------------------------------------------------------------- */
@@ -499,6 +596,10 @@ conn_ready(struct worker *w, struct conn *c)
 {
 	if (c->state == CLOSED)
 		return;			/* earlier in this round */
+	if (c->state == WRITING) {
+		write_more(w, c);
+		return;
+	}
 	if (c->state == PARKED) {
 		/* Nothing may come now: either it hung up or it is out of order. */
 		conn_close(w, c);

@@ -214,12 +214,30 @@ frame_feed(struct frame *f, const void *bytes, size_t n, size_t *used)
 	return s;
 }
 
-void
-frame_empty_stdin(unsigned id, unsigned char out[FRAME_HEAD])
+static void
+put_head(unsigned char out[FRAME_HEAD], unsigned type, unsigned id, size_t content)
 {
 	memset(out, 0, FRAME_HEAD);
 	out[0] = 1;
-	out[1] = FCGI_STDIN;
+	out[1] = (unsigned char)type;
 	out[2] = (unsigned char)(id >> 8);
 	out[3] = (unsigned char)id;
+	out[4] = (unsigned char)(content >> 8);
+	out[5] = (unsigned char)content;
+}
+
+void
+frame_empty_stdin(unsigned id, unsigned char out[FRAME_HEAD])
+{
+	put_head(out, FCGI_STDIN, id, 0);
+}
+
+void
+frame_put(struct buf *b, unsigned type, unsigned id, struct str content)
+{
+	unsigned char *head = (unsigned char *)buf_take(b, FRAME_HEAD);
+
+	if (head != NULL)
+		put_head(head, type, id, content.n);
+	buf_put(b, content);
 }

@@ -15,11 +15,15 @@
 #ifndef FRAME_H
 #define FRAME_H
 
+#include "base/buf.h"
 #include "base/str.h"
 
 #define FRAME_HEAD		8		/* bytes of a record's header */
 #define FRAME_PARAMS_MAX	(72 * 1024)	/* nginx sends at most 65,535 */
 #define FRAME_PAIRS_MAX		512
+#define FRAME_CONTENT_MAX	65528		/* of a record: 65,535, a multiple of 8 */
+#define FRAME_TYPE_END		3		/* of records of an answer */
+#define FRAME_TYPE_STDOUT	6
 
 enum frame_state {
 	FRAME_MORE,		/* fine so far, not yet whole */
@@ -65,5 +69,9 @@ enum frame_state	frame_feed(struct frame *, const void *bytes, size_t n,
 
 /* The records that end a request whose body was thrown away: an empty STDIN. */
 void			frame_empty_stdin(unsigned id, unsigned char out[FRAME_HEAD]);
+
+/* One record of an answer; content of at most FRAME_CONTENT_MAX bytes. */
+void			frame_put(struct buf *, unsigned type, unsigned id,
+			    struct str content);
 
 #endif
