@@ -38,14 +38,14 @@ JUDGE	= $(LEAVES) request body template condition reply answer \
 	  provider provider_words provider_signature provider_answer deliver \
 	  route keyring auth auth_keys auth_look auth_event handshake
 PROVIDERS = provider_find provider_texts
-ROAD	= frame handler link pool fcgi_main
+ROAD	= frame handler link counted pool fcgi_main
 COURIER	= courier/main courier/door courier/batch courier/bodies \
 	  courier/inbox courier/gather courier/retention \
 	  courier/checkpoint courier/reader courier/reader_deliveries \
 	  courier/half courier/transfer courier/keys \
 	  courier/captured courier/quarantine courier/errands \
 	  courier/ledger courier/delivery courier/attempt \
-	  courier/exec courier/http
+	  courier/exec courier/http courier/totals
 # Requests made, not judged: in the tool and the tests, never in the handler.
 SAMPLE	= auth_sign forge provider_examples provider_schema \
 	  provider_trial sent
@@ -86,7 +86,7 @@ FUZZ	= frame request conf provider wire signature json token source place \
 	  dump rewrite letter stats
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
-    $(call obj,frame handler link $(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
+    $(call obj,frame handler link counted $(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
@@ -165,14 +165,14 @@ $(BUILD)/tests/torture: tests/tool/torture.c tests/unit/test.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $<
 $(BUILD)/tests/unframed: tests/tool/unframed.c \
-    $(call obj,handler link $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
+    $(call obj,handler link counted $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -lfcgi \
 	    -ljson-c -lcrypto
 
 # Fuzz targets: script/fuzz makes them, with clang.
 $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c \
-    $(call obj,frame handler link sent cli/dump cli/rewrite $(JUDGE) \
+    $(call obj,frame handler link counted sent cli/dump cli/rewrite $(JUDGE) \
     $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $< \

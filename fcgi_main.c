@@ -712,6 +712,16 @@ swap(struct worker *w, uint64_t generation, int fd)
 }
 
 static void
+reloaded(struct worker *w, struct get g)
+{
+	bool ok = get_u8(&g) != 0;
+	uint64_t at = get_u64(&g);
+
+	if (get_done(&g))
+		handler_reloaded(w->handler, ok, (int64_t)at);
+}
+
+static void
 master_ready(struct worker *w)
 {
 	struct wire_msg m;
@@ -727,6 +737,8 @@ master_ready(struct worker *w)
 				drain(w);
 			else if (m.type == WIRE_BUNDLE && m.fd != -1)
 				swap(w, number, m.fd);
+			else if (m.type == WIRE_RELOADED)
+				reloaded(w, GET(m.body));
 			else if (m.type == WIRE_WRITTEN)
 				handler_written(w->handler, number,
 				    get_u8(&g) != 0);

@@ -13,6 +13,7 @@
 #include "base/when.h"
 #include "handler.h"
 #include "provider.h"
+#include "counted.h"
 
 #define RETRY_AFTER	"Retry-After: 5\r\n"
 #define TRACE_MAX	128
@@ -494,6 +495,7 @@ struct handler {
 	struct handler_ops ops;
 	struct log	*log;
 	struct link	*link;		/* NULL without a courier */
+	struct counted	*counted;		/* what the courier does not know yet */
 	struct asked	 asked[ASKED_MOST];
 	int64_t		 quarantined_in;	/* steady second, and how many in it */
 	unsigned	 quarantined;
@@ -543,6 +545,12 @@ follow_inbox(struct handler *h)
 		h->link = link_new(c->courier, c->courier_user);
 }
 
+void
+handler_reloaded(struct handler *h, bool ok, int64_t at)
+{
+	counted_reloaded(h->counted, ok, at);
+}
+
 struct handler *
 handler_new(struct setting *s, const struct handler_ops *ops, struct log *log,
     size_t in_flight, struct err *e)
@@ -559,7 +567,9 @@ handler_new(struct setting *s, const struct handler_ops *ops, struct log *log,
 	h->slots = calloc(in_flight, sizeof(h->slots[0]));
 	h->serials = calloc(in_flight, sizeof(h->serials[0]));
 	h->unused = calloc(in_flight, sizeof(h->unused[0]));
-	if (h->slots == NULL || h->serials == NULL || h->unused == NULL)
+	h->counted = counted_new();
+	if (h->slots == NULL || h->serials == NULL || h->unused == NULL ||
+	    h->counted == NULL)
 		goto no_memory;
 	for (size_t i = 0; i < in_flight; i++)
 		h->unused[i] = (uint32_t)(in_flight - 1 - i);
@@ -576,7 +586,12 @@ handler_free(struct handler *h)
 {
 	if (h == NULL)
 		return;
+	if (h->link != NULL && link_fd(h->link) != -1) {
+		counted_tell(h->counted, h->link);
+		link_flush(h->link);
+	}
 	link_free(h->link);
+	counted_free(h->counted);
 	asked_forget(h);
 	setting_drop(h->setting);
 	free(h->slots);
@@ -612,7 +627,22 @@ dice(struct handler *h)
 }
 
 static void
-log_request(struct handler *h, const struct flight *f, int status)
+count(struct handler *h, const struct flight *f, int status, bool refused, int64_t us)
+{
+	const struct decision *d = &f->decision;
+	const struct verdict *v = &d->verdict;
+	struct str hook = d->route != NULL ? d->route->hook->path : STR(STATS_NONE);
+
+	counted_request(h->counted, hook, status, d->judged ?
+	    str_of(verdict_name(v->code)) : STR(STATS_NONE), us);
+	if (refused)
+		counted_refused(h->counted, hook, str_of(d->reason));
+	if (d->judged && v->code == VERDICT_GENUINE)
+		counted_match(h->counted, hook, v->secret);
+}
+
+static void
+log_request(struct handler *h, const struct flight *f, int status, int64_t us)
 {
 	const struct decision *d = &f->decision;
 	const struct request *q = &f->request;
@@ -646,7 +676,7 @@ log_request(struct handler *h, const struct flight *f, int status)
 	if (f->quarantined)
 		line_str(&l, "quarantined", str_of(d->event.id));
 	line_num(&l, "bytes", (int64_t)q->body.n);
-	line_num(&l, "ms", (steady_us() - f->began) / 1000);
+	line_num(&l, "ms", us / 1000);
 	if (q->request_id.n > 0)
 		line_str(&l, "request_id", q->request_id);
 	if (trace.n > 0)
@@ -711,18 +741,29 @@ quarantine(struct handler *h, struct flight *f)
 	    str_of(verdict_name(d->verdict.code)), str_of(d->reason), &e) == 0;
 }
 
+/* refused: it was not what was asked for. */
 static void
-finish(struct handler *h, struct flight *f, const struct answer *a)
+end(struct handler *h, struct flight *f, const struct answer *a, bool refused)
 {
 	struct setting *s = f->setting;
+	enum action was = f->decision.action;
+	int64_t us = steady_us() - f->began;
 
 	quarantine(h, f);
 	if (f->parked)
 		unpark(h, f);
-	log_request(h, f, a->status);
+	if (was != ACT_HEALTH && h->link != NULL)
+		count(h, f, a->status, refused, us);
+	log_request(h, f, a->status, us);
 	f->setting = NULL;
 	h->ops.answer(h->ops.self, f, a);	/* f may be gone after this */
 	setting_drop(s);
+}
+
+static void
+finish(struct handler *h, struct flight *f, const struct answer *a)
+{
+	end(h, f, a, a->status >= 400);
 }
 
 static void
@@ -745,7 +786,8 @@ finish_stored(struct handler *h, struct flight *f, const struct stored *as)
 		f->decision.reason = "same-id-other-bytes";
 	else if (as->flags & STORED_OTHER_ID)
 		f->decision.reason = "same-bytes-other-id";
-	finish(h, f, &a);
+	/* "pass" answers 503 to nginx, and that is no refusal. */
+	end(h, f, &a, false);
 }
 
 static bool
@@ -993,6 +1035,7 @@ static void
 link_lost(struct handler *h)
 {
 	h->lost = 0;
+	counted_lost(h->counted);
 	asked_forget(h);
 	for (size_t i = 0; i < h->nslots; i++) {
 		struct flight *f = h->slots[i];
@@ -1161,6 +1204,10 @@ handler_flush(struct handler *h)
 int64_t
 handler_tick(struct handler *h, int64_t now)
 {
+	int64_t next = INT64_MAX;
+
+	if (h->link != NULL && counted_tick(h->counted, h->link, now, &next))
+		handler_flush(h);
 	if (h->lost > 0 && link_up(h->link, now)) {
 		send_again(h);
 		handler_flush(h);
@@ -1178,7 +1225,7 @@ handler_tick(struct handler *h, int64_t now)
 				h->next_deadline = f->deadline;
 		}
 	}
-	if (h->lost > 0 && link_retry_at(h->link) < h->next_deadline)
-		return link_retry_at(h->link);
-	return h->next_deadline;
+	if (h->lost > 0 && link_retry_at(h->link) < next)
+		next = link_retry_at(h->link);
+	return next < h->next_deadline ? next : h->next_deadline;
 }

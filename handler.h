@@ -140,6 +140,11 @@ void		 handler_link_ready(struct handler *);	/* its fd is ready */
 void		 handler_flush(struct handler *);
 /* Deadlines, and the courier's return.  When to call again, in steady ms. */
 int64_t		 handler_tick(struct handler *, int64_t now);
+/*
+ * The master's word: was the configuration good when it was last read, and when was
+ * one last taken, in ms since 1970.
+ */
+void		 handler_reloaded(struct handler *, bool ok, int64_t at);
 /* As many are parked as may be: accept no more connections for now. */
 bool		 handler_full(const struct handler *);
 

@@ -238,6 +238,17 @@ link_quarantine(struct link *l, struct str verdict, struct str reason,
 }
 
 int
+link_counters(struct link *l, uint64_t ticket, bool ask, struct str series)
+{
+	if (!begin(l))
+		return -1;
+	put_u64(&l->out, ticket);
+	put_u8(&l->out, ask ? COUNTERS_TEXT : COUNTERS_NOTHING);
+	put_str(&l->out, series);
+	return say(l, WIRE_COUNTERS, -1);
+}
+
+int
 link_receive(struct link *l)
 {
 	struct err e;
@@ -258,6 +269,7 @@ read_reply(const struct wire_msg *m, struct link_reply *r)
 	struct get g = GET(m->body);
 
 	memset(r, 0, sizeof(*r));
+	r->fd = -1;
 	r->ticket = get_u64(&g);
 	switch (m->type) {
 	case WIRE_STORED:
@@ -278,6 +290,11 @@ read_reply(const struct wire_msg *m, struct link_reply *r)
 		r->kind = REPLY_SECRET;
 		r->bytes = get_str(&g);
 		break;
+	case WIRE_COUNTERS:
+		r->kind = REPLY_COUNTERS;
+		get_u8(&g);
+		get_str(&g);
+		break;
 	default:
 		return false;
 	}
@@ -296,12 +313,17 @@ link_next(struct link *l, struct link_reply *r)
 			return -1;
 		if ((got = wire_next(l->wire, &m, &e)) == 0)
 			return 0;
-		if (got == 1 && m.fd != -1)
+		if (got == 1 && m.fd != -1 && m.type != WIRE_COUNTERS)
 			close(m.fd);
 		if (got == 1 && m.type == WIRE_WELCOME)
 			continue;	/* each refusal says why by itself */
-		if (got == 1 && read_reply(&m, r))
+		if (got == 1 && read_reply(&m, r)) {
+			if (m.type == WIRE_COUNTERS)
+				r->fd = m.fd;
 			return 1;
+		}
+		if (got == 1 && m.fd != -1 && m.type == WIRE_COUNTERS)
+			close(m.fd);
 		down(l);
 		return -1;
 	}

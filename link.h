@@ -19,12 +19,14 @@ struct link;
 
 struct link_reply {
 	uint64_t	 ticket;
-	enum { REPLY_REFUSED, REPLY_STORED, REPLY_KEY, REPLY_SECRET } kind;
+	enum { REPLY_REFUSED, REPLY_STORED, REPLY_KEY, REPLY_SECRET,
+	    REPLY_COUNTERS } kind;
 	struct stored	 as;		/* when stored */
 	enum wire_refusal why;		/* when refused ... */
 	struct str	 text;		/* ... the courier's sentence, for our log */
 	struct str	 bytes;		/* of a key or a secret */
 	uint32_t	 seconds;	/* that a key holds */
+	int		 fd;		/* of counters: a memfd, the receiver's; or -1 */
 	/* Texts: until the next link_next(). */
 };
 
@@ -60,6 +62,12 @@ int		 link_capture(struct link *, uint64_t ticket, struct str names,
 /* A request that was refused, to be looked at later: nobody answers. */
 int		 link_quarantine(struct link *, struct str verdict, struct str reason,
 		    const struct event *);
+/*
+ * Series that were counted (stats.h): nobody answers.  ask: they are answered with
+ * the text of all, for that ticket.
+ */
+int		 link_counters(struct link *, uint64_t ticket, bool ask,
+		    struct str series);
 
 /* 0, or -1: the connection has ended and the link is down. */
 int		 link_receive(struct link *);

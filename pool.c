@@ -51,6 +51,8 @@ struct master {
 	uint64_t	 generation;
 	int64_t		 swap_by;	/* 0: no reload is under way */
 	int64_t		 stop_by;	/* 0: running */
+	bool		 conf_ok;	/* the last reading of the configuration */
+	int64_t		 conf_at;	/* ms since 1970: when one was taken */
 	struct waiting	*first, **last;
 	size_t		 nlines;
 	size_t		 line_bytes;
@@ -80,6 +82,32 @@ forget_wires(struct master *m)
 	close(m->signals);
 	if (m->pool->lifeline != -1)
 		close(m->pool->lifeline);
+}
+
+/* How the configuration was when it was last read; for the metrics. */
+static void
+tell(struct master *m, struct worker *w)
+{
+	struct buf b = BUF(64);
+	struct err e;
+
+	if (w->wire == NULL)
+		return;
+	put_u8(&b, m->conf_ok);
+	put_u64(&b, (uint64_t)m->conf_at);
+	if (wire_send(w->wire, WIRE_RELOADED, buf_str(&b), -1) == 0)
+		wire_flush(w->wire, &e);
+	buf_free(&b);
+}
+
+static void
+tell_all(struct master *m, bool ok)
+{
+	m->conf_ok = ok;
+	if (ok)
+		m->conf_at = when_now();
+	for (unsigned i = 0; i < m->pool->workers; i++)
+		tell(m, &m->workers[i]);
 }
 
 static int
@@ -114,6 +142,7 @@ worker_start(struct master *m, struct worker *w, struct err *e)
 		kill(w->pid, SIGKILL);	/* nobody could tell it anything */
 	w->started = when_steady();
 	w->generation = m->generation;
+	tell(m, w);
 	return 0;
 }
 
@@ -205,6 +234,7 @@ reload(struct master *m)
 		setting_drop(s);
 		log_say(m->pool->log, LOG_ERROR_, "reload refused, the old "
 		    "configuration stays: %s", e.text);
+		tell_all(m, false);
 		os_notify("READY=1");
 		return;
 	}
@@ -229,6 +259,7 @@ reload_done(struct master *m)
 		    m->workers[i].generation != m->generation)
 			return;
 	m->swap_by = 0;
+	tell_all(m, true);
 	log_say(m->pool->log, LOG_INFO_, "reloaded, generation %llu",
 	    (unsigned long long)m->generation);
 	os_notify("READY=1");
@@ -503,6 +534,8 @@ pool_run(struct pool *pool)
 	m->last = &m->first;
 	m->stdout_fd = 1;
 	m->generation = pool->setting->generation;
+	m->conf_ok = true;
+	m->conf_at = when_now();
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGHUP);

@@ -33,7 +33,7 @@ static const struct wire_row rows[] = {
 	{ WIRE_WANT_SECRET,	"want-secret",	W,	PAPER,		false },
 	{ WIRE_SECRET,		"secret",	W,	PAPER,		false },
 	{ WIRE_ANSWER,		"answer",	W,	WIRE_MAX,	false },
-	{ WIRE_COUNTERS,	"counters",	W | O,	64 * 1024,	false },
+	{ WIRE_COUNTERS,	"counters",	W | O,	64 * 1024,	true },
 	{ WIRE_HEALTH,		"health",	W | O,	8,		false },
 	{ WIRE_CAPTURE,		"capture",	W,	2 * PAPER,	false },
 	{ WIRE_QUARANTINE,	"quarantine",	W,	WIRE_MAX,	false },
@@ -60,6 +60,7 @@ static const struct wire_row rows[] = {
 	{ WIRE_LINE,		"line",		M,	8,		true },
 	{ WIRE_WRITTEN,		"written",	M,	9,		false },
 	{ WIRE_DRAIN,		"drain",	M,	0,		false },
+	{ WIRE_RELOADED,	"reloaded",	M,	9,		false },
 };
 
 const struct wire_row *

@@ -40,7 +40,10 @@ enum wire_type {
 	WIRE_SECRET,		/* u64 ticket, str bytes */
 	WIRE_ANSWER,		/* reserved: u64 ticket, u16 status, str headers,
 				 * str body: what a destination answers */
-	WIRE_COUNTERS,		/* reserved: str */
+	WIRE_COUNTERS,		/* u64 ticket, u8 enum wire_counters, str series
+				 * (stats.h) -> the same with ticket, an empty
+				 * str, body_fd: what was asked for; or REFUSED,
+				 * and to an operator END */
 	WIRE_HEALTH,		/* u64 ticket -> STORED or REFUSED, nothing kept */
 	WIRE_CAPTURE,		/* u64 ticket, str names (a line each), str secret
 				 * -> STORED or REFUSED */
@@ -73,6 +76,8 @@ enum wire_type {
 	WIRE_LINE,		/* u64 ticket, body_fd: one line for "stdout:" */
 	WIRE_WRITTEN,		/* u64 ticket, u8 ok */
 	WIRE_DRAIN,		/* finish what is parked, then leave */
+	WIRE_RELOADED,		/* u8 ok, u64 ms: how the last reading of the
+				 * configuration went, and when one was last good */
 };
 
 enum wire_door { DOOR_WORKER = 1, DOOR_OPERATOR = 2, DOOR_MASTER = 4 };
@@ -86,6 +91,12 @@ enum wire_refusal {
 	REFUSED_TOO_LARGE,	/* more than the engine takes: 413 */
 	REFUSED_NO_KEY,		/* there is no such key or secret: 401 */
 	REFUSED_NO_WINDOW,	/* nobody waits for a secret: 403 */
+};
+
+enum wire_counters {		/* what one wants to hear */
+	COUNTERS_NOTHING,	/* here is what I have counted */
+	COUNTERS_TEXT,		/* of Prometheus */
+	COUNTERS_SERIES,	/* as stats_put() writes them */
 };
 
 struct wire_row {

@@ -25,6 +25,7 @@
 
 struct batch {
 	struct inbox		*inbox;
+	struct totals		*totals;
 	struct log		*log;
 	struct checkpoint	*checkpoint;
 	pthread_t		 thread;
@@ -206,6 +207,20 @@ batch_counters(struct batch *b)
 	c = b->counters;
 	pthread_mutex_unlock(&b->lock);
 	return c;
+}
+
+struct batch_state
+batch_state(struct batch *b)
+{
+	struct batch_state now;
+
+	pthread_mutex_lock(&b->lock);
+	now.waiting = b->queue.n;
+	now.oldest = b->queue.first == NULL ? 0 :
+	    when_steady() - b->queue.first->arrived;
+	now.room = b->room;
+	pthread_mutex_unlock(&b->lock);
+	return now;
 }
 
 /* What a new event would get from now on. */
@@ -553,6 +568,15 @@ give_up(struct batch *b, struct puts *some, enum inbox_code code,
 		refuse(b, some, REFUSED_SYNC, "the inbox could not be synced");
 }
 
+static int64_t
+steady_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static void
 commit(struct batch *b, bool tidy)
 {
@@ -561,7 +585,7 @@ commit(struct batch *b, bool tidy)
 	struct puts some;
 	struct err e;
 	enum inbox_code code;
-	int64_t now = when_now();
+	int64_t now = when_now(), began = steady_us();
 	unsigned rows;
 
 	puts_init(&some);
@@ -601,8 +625,10 @@ commit(struct batch *b, bool tidy)
 		give_up(b, &some, code, &e);
 		return;
 	}
-	if (some.n > 0)
+	if (some.n > 0) {
 		b->disk_full = false;
+		totals_batch(b->totals, &some, steady_us() - began);
+	}
 	b->grown += some.bytes;
 	after(b, &some);
 	tell(b, &some);
@@ -716,8 +742,8 @@ run(void *arg)
 /* --- its life ---------------------------------------------------------------------- */
 
 struct batch *
-batch_start(struct inbox *inbox, struct log *log, int64_t patience,
-    struct err *e)
+batch_start(struct inbox *inbox, struct totals *totals, struct log *log,
+    int64_t patience, struct err *e)
 {
 	struct batch *b = calloc(1, sizeof(*b));
 	pthread_condattr_t attr;
@@ -727,6 +753,7 @@ batch_start(struct inbox *inbox, struct log *log, int64_t patience,
 		return NULL;
 	}
 	b->inbox = inbox;
+	b->totals = totals;
 	b->log = log;
 	b->patience = patience;
 	puts_init(&b->queue);

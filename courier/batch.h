@@ -21,6 +21,7 @@
 
 #include "inbox.h"
 #include "put.h"
+#include "totals.h"
 
 #define BATCH_QUEUE	(64u * 1024 * 1024)	/* bytes that may wait */
 #ifdef BENCH_ONE_COMMIT			/* bench/run: what batching is worth */
@@ -36,8 +37,8 @@ struct batch;
  * Settles the inbox once (INBOX_WRONG is an error, anything else is tried again by
  * the thread) and starts.  patience: ms that an event may wait for the lock.
  */
-struct batch	*batch_start(struct inbox *, struct log *, int64_t patience,
-		    struct err *);
+struct batch	*batch_start(struct inbox *, struct totals *, struct log *,
+		    int64_t patience, struct err *);
 /* What waits is committed, the log is checkpointed.  Outcomes may still wait. */
 void		 batch_stop(struct batch *);
 void		 batch_free(struct batch *);		/* stopped; takes NULL */
@@ -76,5 +77,13 @@ struct batch_counters {
 	uint64_t	events, repeats, refused, batches, bytes, largest;
 };
 struct batch_counters batch_counters(struct batch *);
+
+/* How it stands now. */
+struct batch_state {
+	size_t		waiting;	/* events */
+	int64_t		oldest;		/* ms that the oldest has waited */
+	uint64_t	room;		/* bytes below the limit */
+};
+struct batch_state batch_state(struct batch *);
 
 #endif

@@ -60,6 +60,8 @@ conn_close(struct loop *l, struct conn *c, const struct err *e)
 	/* A program that is just being started may hold a copy of it: closing alone
 	 * would leave it among what we wait for. */
 	epoll_ctl(l->epoll, EPOLL_CTL_DEL, wire_fd(c->wire), NULL);
+	if (c->role == ROLE_WORKER)
+		totals_workers(l->door->totals, -1);
 	wire_free(c->wire);
 	c->wire = NULL;
 }
@@ -188,6 +190,8 @@ take_hello(struct loop *l, struct conn *c, struct get *g, struct err *e)
 	    && !(role == ROLE_OPERATOR && (c->doors & DOOR_OPERATOR)))
 		return out_of_order(e, "a role that its user may not have");
 	c->role = role;
+	if (role == ROLE_WORKER)
+		totals_workers(l->door->totals, 1);
 	wire_door(c->wire, role == ROLE_WORKER ? DOOR_WORKER : DOOR_OPERATOR);
 	buf_reset(&l->out);
 	put_u8(&l->out, health(l, 0, &why) == 0);
@@ -346,6 +350,37 @@ take_errand(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 	return 0;
 }
 
+/* What it has counted; and where it asks, what all have. */
+static int
+take_counters(struct loop *l, struct conn *c, struct get *g, struct err *e)
+{
+	uint64_t ticket = get_u64(g);
+	unsigned how = get_u8(g);
+	struct str series = get_str(g);
+	struct err no;
+	int fd, sent;
+
+	if (!get_done(g) || how > COUNTERS_SERIES
+	    || totals_take(l->door->totals, series) == -1)
+		return out_of_order(e, "counters that are none");
+	if (how == COUNTERS_NOTHING)
+		return 0;
+	if ((fd = totals_say(l->door->totals, how, &no)) == -1) {
+		say_refused(l, c, ticket, REFUSED_BUSY, no.text);
+		return 0;
+	}
+	buf_reset(&l->out);
+	put_u64(&l->out, ticket);
+	put_u8(&l->out, how);
+	put_str(&l->out, STR(""));
+	sent = wire_send(c->wire, WIRE_COUNTERS, buf_str(&l->out), fd);
+	close(fd);
+	if (sent == -1)
+		return err_set(e, ERR_TEMP, "its answers wait already");
+	c->touched = true;
+	return 0;
+}
+
 static int
 take(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 {
@@ -383,8 +418,7 @@ take(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 		say_refused(l, c, ticket, REFUSED_RESERVED, "not in this version");
 		return 0;
 	case WIRE_COUNTERS:
-		say_refused(l, c, 0, REFUSED_RESERVED, "not in this version");
-		return 0;
+		return take_counters(l, c, &g, e);
 	default:		/* what only we say */
 		return out_of_order(e, "a message of ours");
 	}

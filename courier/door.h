@@ -22,6 +22,7 @@
 #include "errands.h"
 #include "keys.h"
 #include "reader.h"
+#include "totals.h"
 
 #define DOOR_MOST	256		/* connections */
 #define DOOR_LONG_MOST	256		/* bodies in files under way */
@@ -37,6 +38,7 @@ struct door {
 	struct keys	*keys;
 	struct delivery	*delivery;	/* NULL: there is no inbox */
 	struct errands	*errands;
+	struct totals	*totals;
 	struct log	*log;
 	void		(*reload)(void *);	/* on SIGHUP */
 	void		*arg;

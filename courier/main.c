@@ -45,6 +45,7 @@ struct courier {
 	struct inbox	*inbox;
 	struct captured	*captured;
 	struct quarantine *quarantine;
+	struct totals	*totals;
 	struct door	 door;
 };
 
@@ -213,6 +214,7 @@ reload(void *arg)
 	if (now == NULL) {
 		log_say(&c->log, LOG_ERROR_, "reload: %s; the old limits stay",
 		    e.text);
+		totals_reload(c->totals, false);
 		return;
 	}
 	l = limits_of(now);
@@ -225,6 +227,7 @@ reload(void *arg)
 	if (c->door.delivery != NULL)
 		delivery_reload(c->door.delivery, half_use(half));
 	keys_reload(c->door.keys, half);
+	totals_reload(c->totals, true);
 	log_say(&c->log, LOG_INFO_, "reloaded");
 }
 
@@ -389,9 +392,10 @@ inbox_begin_serving(struct courier *c, struct err *e)
 
 	if (c->inbox == NULL)
 		return 0;
-	if ((d->batch = batch_start(c->inbox, &c->log, patience_of(c->conf), e))
-	    == NULL)
+	if ((d->batch = batch_start(c->inbox, c->totals, &c->log,
+	    patience_of(c->conf), e)) == NULL)
 		return -1;
+	totals_watch(c->totals, d->batch);
 	d->bodies = bodies_start(c->inbox, &c->log, batch_written, d->batch, e);
 	return d->bodies == NULL ? -1 : 0;
 }
@@ -404,6 +408,8 @@ serve(struct courier *c, struct err *e)
 	struct half *half;
 	int result;
 
+	if ((c->totals = d->totals = totals_new()) == NULL)
+		return err_set(e, ERR_OS, "no memory");
 	if (inbox_begin_serving(c, e) == -1)
 		return -1;
 	if (conf->quarantine.n > 0 && (c->quarantine = quarantine_new(
@@ -424,7 +430,7 @@ serve(struct courier *c, struct err *e)
 	half_drop(half);
 	d->readers = readers_new(&(struct reading){ .inbox = c->inbox,
 	    .captured = c->captured, .batch = d->batch, .delivery = d->delivery,
-	    .log = &c->log });
+	    .totals = c->totals, .log = &c->log });
 	if (d->readers == NULL || d->errands == NULL || d->keys == NULL ||
 	    (d->batch != NULL && d->delivery == NULL))
 		return -1;
@@ -444,6 +450,7 @@ serve(struct courier *c, struct err *e)
 	delivery_free(d->delivery);
 	if (d->batch != NULL)
 		batch_free(d->batch);
+	totals_free(c->totals);
 	quarantine_free(c->quarantine);
 	log_say(&c->log, LOG_INFO_, "stopped");
 	return result;

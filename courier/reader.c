@@ -393,6 +393,33 @@ forget(struct reader *r, struct get *g)
 	return reader_end(r, 0, e.text);
 }
 
+/* --- what was counted ---------------------------------------------------------------- */
+
+static int
+counters(struct reader *r, struct get *g)
+{
+	struct err e = { .text = "what is counted is known to a courier that runs, and "
+	    "none does" };
+	unsigned how;
+	int fd = -1, rc;
+
+	r->ticket = get_u64(g);
+	how = get_u8(g);
+	if (get_str(g).n > 0 || !get_done(g) || how == COUNTERS_NOTHING ||
+	    how > COUNTERS_SERIES)
+		return -1;
+	if (r->has->totals == NULL ||
+	    (fd = totals_say(r->has->totals, how, &e)) == -1)
+		return reader_end(r, 0, e.text);
+	buf_reset(&r->out);
+	put_u64(&r->out, r->ticket);
+	put_u8(&r->out, how);
+	put_str(&r->out, STR(""));
+	rc = reader_say(r, WIRE_COUNTERS, fd);
+	close(fd);
+	return rc == -1 ? -1 : reader_send(r);
+}
+
 /* --- a connection ---------------------------------------------------------------- */
 
 static int
@@ -430,11 +457,7 @@ answer(struct reader *r, const struct wire_msg *m)
 		put_str(&r->out, STR(""));
 		return reader_say(r, WIRE_WELCOME, -1) == -1 ? -1 : reader_send(r);
 	case WIRE_COUNTERS:
-		buf_reset(&r->out);
-		put_u64(&r->out, 0);
-		put_u8(&r->out, REFUSED_RESERVED);
-		put_str(&r->out, STR("not in this version"));
-		return reader_say(r, WIRE_REFUSED, -1) == -1 ? -1 : reader_send(r);
+		return counters(r, &g);
 	default:
 		return -1;
 	}

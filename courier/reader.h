@@ -14,6 +14,7 @@
 #include "captured.h"
 #include "delivery.h"
 #include "inbox.h"
+#include "totals.h"
 
 #define READERS_MOST	8
 #define READER_PAGE	(1024u * 1024)	/* bytes encoded before any is sent */
@@ -26,6 +27,7 @@ struct reading {
 	struct captured	*captured;
 	struct batch	*batch;		/* for what is ordered; NULL: alone */
 	struct delivery	*delivery;	/* likewise */
+	struct totals	*totals;	/* likewise */
 	struct log	*log;
 	bool		 alone;		/* no courier runs: nothing can be ordered */
 };

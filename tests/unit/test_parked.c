@@ -15,6 +15,7 @@
 #include "base/os.h"
 #include "base/when.h"
 #include "handler.h"
+#include "stats.h"
 #include "test.h"
 
 #define COUNT(t)	(sizeof(t) / sizeof((t)[0]))
@@ -53,7 +54,10 @@ meet(void)
 	    said.type == WIRE_HELLO;
 }
 
-/* Is the next that the handler says of that type?  0: it says nothing. */
+/*
+ * Is the next that the handler says of that type?  0: it says nothing.  What it has
+ * counted is passed over where it is not asked for.
+ */
 static bool
 says(unsigned type)
 {
@@ -65,7 +69,10 @@ says(unsigned type)
 		return type == 0;
 	if (wire_receive(courier, &e) == -1)
 		return false;
-	if ((got = wire_next(courier, &said, &e)) != 1)
+	do
+		got = wire_next(courier, &said, &e);
+	while (got == 1 && said.type == WIRE_COUNTERS && type != WIRE_COUNTERS);
+	if (got != 1)
 		return got == 0 && type == 0;
 	fields = GET(said.body);
 	if (said.type != WIRE_QUARANTINE)
@@ -356,6 +363,61 @@ test_lost(void)
 	end();
 }
 
+/* Is the series of that hook and status among what was told, with n? */
+static bool
+told(const char *hook, const char *code, uint64_t n)
+{
+	struct stats *s = stats_new(STATS_COURIER);
+	struct buf text = BUF(1 << 20), wanted = BUF(1024);
+	struct str series;
+	bool found;
+
+	get_u8(&fields);
+	series = get_str(&fields);
+	CHECK(get_done(&fields) && ticket == 0, "counters are a message");
+	CHECK(stats_get(s, series, true) == 0, "and are a worker's");
+	stats_text(s, &text);
+	buf_printf(&wanted, "{hook=\"%s\",status=\"%s\",verdict=\"none\"} %llu\n",
+	    hook, code, (unsigned long long)n);
+	found = memmem(text.p, text.n, wanted.p, wanted.n) != NULL;
+	buf_free(&text);
+	buf_free(&wanted);
+	stats_free(s);
+	return found;
+}
+
+/* What was counted is told once, to whoever is there. */
+static void
+test_counters(void)
+{
+	int64_t now = when_steady();
+
+	begin(FETCHES, "");
+	take(0, "/none", "", "{}");
+	take(1, "/none", "", "{}");
+	CHECK(status[0] == 404 && status[1] == 404, "two for no hook");
+	handler_tick(handler, now += 2000);
+	CHECK(says(WIRE_COUNTERS) && told("none", "404", 2), "they are told");
+	CHECK(handler_tick(handler, now += 2000) == INT64_MAX, "there is nothing new");
+	CHECK(!says(WIRE_COUNTERS), "and nothing is told again");
+	take(2, "/none", "", "{}");
+	CHECK(handler_tick(handler, now += 2000) == INT64_MAX &&
+	    says(WIRE_COUNTERS) && told("none", "404", 1), "one more");
+	take(3, "/none", "", "{}");
+	now += 10;
+	CHECK(handler_tick(handler, now) > now && !says(WIRE_COUNTERS),
+	    "not so soon after the last");
+	die();
+	take(4, "/none", "", "{}");
+	handler_tick(handler, now += 2000);
+	CHECK(says(WIRE_COUNTERS) && told("none", "404", 2),
+	    "the next courier is told what the last was not");
+	handler_reloaded(handler, false, 1700000000000);
+	handler_tick(handler, now += 2000);
+	CHECK(says(WIRE_COUNTERS), "how a reload went is news");
+	end();
+}
+
 static void
 test_out_of_time(void)
 {
@@ -600,6 +662,7 @@ main(void)
 	TRY(test_key);
 	TRY(test_no_key);
 	TRY(test_lost);
+	TRY(test_counters);
 	TRY(test_out_of_time);
 	TRY(test_too_many);
 	TRY(test_reload);
