@@ -50,7 +50,7 @@ COURIER	= courier/main courier/door courier/batch courier/bodies \
 SAMPLE	= auth_sign forge provider_examples provider_schema \
 	  provider_trial sent
 CLI	= cli/main cli/serve cli/rundir cli/probe cli/webserver cli/check \
-	  cli/providers cli/catalog cli/describe cli/asked cli/events cli/deliveries cli/capture cli/explain cli/dump cli/rewrite cli/sample cli/send cli/sign $(SAMPLE)
+	  cli/providers cli/catalog cli/describe cli/asked cli/events cli/deliveries cli/capture cli/stats cli/explain cli/dump cli/rewrite cli/sample cli/send cli/sign $(SAMPLE)
 
 obj	= $(addprefix $(BUILD)/obj/,$(addsuffix .o,$(1)))
 

@@ -150,33 +150,53 @@ asked_greet(struct asked *c, struct err *e)
 	return 0;
 }
 
+static int
+asked_connect(struct asked *c, const struct conf *conf, struct err *e)
+{
+	char path[256];
+	struct err away;
+	int fd;
+
+	*c = (struct asked){ .reader = 0 };
+	signal(SIGPIPE, SIG_IGN);
+	snprintf(path, sizeof(path), "%.*s", STR_ARG(conf->courier));
+	if ((fd = os_connect_unix(path, &away)) == -1)
+		return err_set(e, ERR_AWAY, "no courier answers at %s: this "
+		    "needs the service to run", path);
+	if ((c->wire = wire_new(fd, DOOR_OPERATOR, WIRE_MAX)) == NULL)
+		return err_set(e, ERR_OS, "not enough memory");
+	return 0;
+}
+
+/* rc: of how it was reached. */
+static int
+asked_begin(struct asked *c, int rc, struct err *e)
+{
+	if (rc == 0 && (rc = asked_greet(c, e)) == -1)
+		asked_close(c);
+	return rc;
+}
+
+int
+asked_courier(struct asked *c, const struct conf *conf, struct err *e)
+{
+	return asked_begin(c, asked_connect(c, conf, e), e);
+}
+
 int
 asked_open(struct asked *c, const struct conf *conf, const char *config,
     bool reading, struct err *e)
 {
-	char path[256];
-	struct err away;
-	int fd = -1;
+	int rc;
 
 	*c = (struct asked){ .reader = 0 };
-	signal(SIGPIPE, SIG_IGN);
 	if (conf->inbox_kind != INBOX_SQLITE)
 		return err_set(e, ERR_CONF, "\"inbox\" is \"%.*s\": no events are kept "
 		    "here", STR_ARG(conf->inbox));
-	snprintf(path, sizeof(path), "%.*s", STR_ARG(conf->courier));
-	if ((fd = os_connect_unix(path, &away)) == -1) {
-		if (!reading)
-			return err_set(e, ERR_AWAY, "no courier answers at %s: this "
-			    "needs the service to run", path);
-		if (reader_start(c, config, e) == -1)
-			return -1;
-	} else if ((c->wire = wire_new(fd, DOOR_OPERATOR, WIRE_MAX)) == NULL) {
-		return err_set(e, ERR_OS, "not enough memory");
-	}
-	if (asked_greet(c, e) == 0)
-		return 0;
-	asked_close(c);
-	return -1;
+	rc = asked_connect(c, conf, e);
+	if (rc == -1 && reading && e->code == ERR_AWAY)
+		rc = reader_start(c, config, e);
+	return asked_begin(c, rc, e);
 }
 
 int

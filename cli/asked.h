@@ -22,6 +22,8 @@ struct asked {
 /* config: its file, for a reader of our own.  reading: one will do. */
 int	asked_open(struct asked *, const struct conf *, const char *config,
 	    bool reading, struct err *);
+/* The running courier alone, also where there is no inbox. */
+int	asked_courier(struct asked *, const struct conf *, struct err *);
 void	asked_close(struct asked *);
 
 /* Sends a question; frees the buf in any case. */

@@ -61,13 +61,14 @@ int	deliveries_run(const struct command *, int, char **, struct err *);
 int	destinations_run(const struct command *, int, char **, struct err *);
 int	explain_run(const struct command *, int, char **, struct err *);
 int	capture_run(const struct command *, int, char **, struct err *);
+int	stats_run(const struct command *, int, char **, struct err *);
 int	send_run(const struct command *, int, char **, struct err *);
 int	sign_run(const struct command *, int, char **, struct err *);
 
 extern const struct option_row serve_options[], check_options[],
     providers_options[], events_options[], deliveries_options[],
-    destinations_options[], explain_options[], capture_options[], send_options[],
-    sign_options[];
+    destinations_options[], explain_options[], capture_options[], stats_options[],
+    send_options[], sign_options[];
 
 /* --- what several of them need -------------------------------------------- */
 

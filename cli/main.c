@@ -42,6 +42,8 @@ static const struct command commands[] = {
 	{ "capture", "open | list | show | shut | forget [NAME]",
 	    "secrets that a handshake brings, and when they may come",
 	    capture_options, capture_run },
+	{ "stats", "", "what was counted, for a person or for Prometheus",
+	    stats_options, stats_run },
 	{ "send", "[PROVIDER]", "post a signed sample to a URL",
 	    send_options, send_run },
 	{ "sign", "[PROVIDER]", "print a sample's headers for curl",

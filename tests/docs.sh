@@ -25,7 +25,7 @@ for page in $PAGES; do
 done
 
 # options PROGRAM PAGE HELP...: each option that the program names stands there
-for command in serve check providers events capture explain send sign; do
+for command in serve check providers events capture explain stats send sign; do
 	[ -n "$("$T/bin/hooklatch" help "$command" 2>/dev/null)" ] || continue
 	missing=
 	for option in $("$T/bin/hooklatch" help "$command" | grep -oE -- '--[a-z-]+' | sort -u); do
@@ -67,7 +67,7 @@ is "and so do their options" "" "$unknown"
 # --- what is made from tables ------------------------------------------------------------
 
 check "no page that is made from a table is stale" script/update-docs --check
-for page in examples/hooklatch.schema.json man/hooklatch.json.5 examples/provider.schema.json docs/provider-table.md; do
+for page in examples/hooklatch.schema.json man/hooklatch.json.5 examples/provider.schema.json docs/provider-table.md docs/metrics.md; do
 	mkdir -p "$T/tree/${page%/*}"
 	cp "$page" "$T/tree/$page"
 done
