@@ -515,6 +515,10 @@ static const struct option options[] = {
 { TOP, "health", &k_health, IN(conf, health), "/health", NULL,
   "The path that answers 200 when an event could be taken now; none: no such "
   "path.", 0 },
+{ TOP, "metrics", &k_health, IN(conf, metrics), NULL, NULL,
+  "The path where Prometheus reads what was counted: for this machine alone, and for "
+  "whom a location of the web server lets in that sets HOOKLATCH_METRICS. Everybody "
+  "else is answered 404.", 0 },
 { TOP, "providers", &k_path, IN(conf, providers_dir), NULL, NULL,
   "A directory of provider files, ID.json each, that add to those of the "
   "programs or replace them.", 0 },
@@ -1598,15 +1602,22 @@ conf_finish(struct conf *c, struct err *e)
 
 	if (c->inbox.p != NULL)
 		conf_set_inbox(c, c->inbox);
+	if (c->metrics.n > 0 && str_eq(c->metrics, c->health))
+		return err_set(e, ERR_CONF, "%.*s: \"metrics\" has the path of "
+		    "\"health\"; give one of them another", STR_ARG(c->name));
 	for (i = 0; i < c->nhooks; i++) {
 		const struct hook *h = &c->hooks[i];
 		const char *more = h->max_body > c->max_body ? "body" :
 		    h->deadline > c->max_deadline ? "deadline" : NULL;
 
-		if (c->health.n > 0 && str_eq(h->path, c->health))
+		const char *page = c->health.n > 0 && str_eq(h->path,
+		    c->health) ? "health" : c->metrics.n > 0 && str_eq(h->path,
+		    c->metrics) ? "metrics" : NULL;
+
+		if (page != NULL)
 			return err_set(e, ERR_CONF, "%.*s: hook %s has the path "
-			    "of \"health\"; give one of them another",
-			    STR_ARG(h->where), quoted(h->path).p);
+			    "of \"%s\"; give one of them another",
+			    STR_ARG(h->where), quoted(h->path).p, page);
 		if (more != NULL)
 			return err_set(e, ERR_CONF, "%.*s: \"%s\" of hook %s is "
 			    "more than \"limits\" allows; raise \"%s\" there",

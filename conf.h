@@ -123,6 +123,7 @@ struct conf {
 	bool		 volatile_ok;	/* "volatile": true */
 	struct str	 log;
 	struct str	 health;	/* path; empty: none */
+	struct str	 metrics;	/* likewise */
 	struct str	 providers_dir;	/* or empty */
 	struct str	 ca_file;	/* the courier's roots, or empty: Debian's */
 	struct str	 quarantine;	/* a directory, or empty: none */

@@ -189,6 +189,10 @@ conf_settle(struct conf *c, const struct conf_place *at, struct buf *warn,
 	if (c->nhooks == 0 && warn != NULL)
 		buf_put(warn, STR("there are no hooks: every request will be "
 		    "answered 404\n"));
+	if (c->metrics.n > 0 && c->inbox_kind != INBOX_SQLITE && warn != NULL)
+		buf_put(warn, STR("\"metrics\" are what a courier adds up: here, where "
+		    "there is no inbox, it must be started too (hooklatch serve "
+		    "does)\n"));
 	if (c->courier.p != NULL)
 		return 0;
 	run = first_directory(at->runtime_directory);

@@ -24,6 +24,7 @@
 #define SECRET_REFUSED_HOLDS (KEY_SECOND / 10)	/* the first event comes at once */
 #define REFUSED_HOLDS	(10 * KEY_SECOND)	/* that a key is not asked for again */
 #define QUARANTINE_RATE	10		/* refused requests a second */
+#define METRICS_HEAD	"Cache-Control: no-store\r\n"
 
 /* --- the setting ------------------------------------------------------------ */
 
@@ -343,6 +344,57 @@ is_health(const struct setting *s, const struct request *q)
 	    routes_find(s->routes, q->path) == NULL;
 }
 
+static bool
+is_metrics(const struct setting *s, const struct request *q)
+{
+	return s->conf->metrics.n > 0 && q->hook.p == NULL &&
+	    (str_eq(q->path, s->conf->metrics) || str_eq(q->metrics, STR("1"))) &&
+	    routes_find(s->routes, q->path) == NULL;
+}
+
+/* Did it pass somebody on the way, who has the address that the web server sees? */
+static bool
+was_forwarded(const struct request *q)
+{
+	static const struct str marks[] = { STR("x-forwarded-for"), STR("forwarded"),
+	    STR("via"), STR("x-real-ip") };
+	size_t n;
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		request_header(q, marks[i], &n);
+		if (n > 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * May it see what was counted?  A location of the web server says so, or it comes from
+ * this machine: itself, not through a proxy that runs here.
+ */
+static bool
+may_see_metrics(const struct request *q)
+{
+#ifdef TEST_METRICS_FOR_ALL		/* tests/stats.sh must notice */
+	(void)q;
+	return true || was_forwarded(q);
+#else
+	static const unsigned char here[16] = { [15] = 1 };
+	static const unsigned char mapped[13] = { [10] = 0xff, [11] = 0xff,
+	    [12] = 127 };
+	unsigned char addr[16];
+
+	if (str_eq(q->metrics, STR("1")))
+		return true;
+	if (was_forwarded(q))
+		return false;
+	if (str_eq(q->remote, STR("unix:")))
+		return true;
+	return address(q->remote, addr) && (memcmp(addr, here, 16) == 0 ||
+	    memcmp(addr, mapped, sizeof(mapped)) == 0);
+#endif
+}
+
 /* The secret of a hook comes by a handshake, and the hook is one that waits for it. */
 static struct decision
 capture(struct decision d, const struct handshake *hs)
@@ -374,6 +426,16 @@ handler_decide(const struct setting *s, struct request *q,
 		d.action = ACT_HEALTH;
 		d.answer = plain(200, STR_NONE);
 		d.reason = "health";
+		if (!str_eq(method, STR("GET")))
+			d = say(d, plain(405, STR("Allow: GET, HEAD\r\n")),
+			    "method");
+		return d;
+	}
+	if (is_metrics(s, q) && may_see_metrics(q)) {
+		d.action = ACT_METRICS;
+		d.answer = (struct answer){ .status = 200,
+		    .type = STR(STATS_TEXT_TYPE), .extra = STR(METRICS_HEAD) };
+		d.reason = "metrics";
 		if (!str_eq(method, STR("GET")))
 			d = say(d, plain(405, STR("Allow: GET, HEAD\r\n")),
 			    "method");
@@ -540,7 +602,7 @@ follow_inbox(struct handler *h)
 {
 	const struct conf *c = h->setting->conf;
 
-	if (h->link == NULL && (c->inbox_kind == INBOX_SQLITE ||
+	if (h->link == NULL && (c->inbox_kind == INBOX_SQLITE || c->metrics.n > 0 ||
 	    c->quarantine.n > 0 || routes_ask(h->setting->routes)))
 		h->link = link_new(c->courier, c->courier_user);
 }
@@ -752,7 +814,7 @@ end(struct handler *h, struct flight *f, const struct answer *a, bool refused)
 	quarantine(h, f);
 	if (f->parked)
 		unpark(h, f);
-	if (was != ACT_HEALTH && h->link != NULL)
+	if (was != ACT_HEALTH && was != ACT_METRICS && h->link != NULL)
 		count(h, f, a->status, refused, us);
 	log_request(h, f, a->status, us);
 	f->setting = NULL;
@@ -913,6 +975,10 @@ hand_over(struct handler *h, struct flight *f)
 		return hand_over_secret(h, f);
 	case ACT_STORE:
 		return link_put(h->link, f->ticket, &f->decision.event);
+	case ACT_METRICS:
+		/* So that it finds its own in the answer. */
+		counted_tell(h->counted, h->link);
+		return link_counters(h->link, f->ticket, true, STR(""));
 	case ACT_ANSWER:
 		break;
 	}
@@ -923,7 +989,8 @@ hand_over(struct handler *h, struct flight *f)
 static bool
 is_for_courier(const struct flight *f, enum inbox_kind inbox)
 {
-	if (f->decision.action == ACT_ASK || f->decision.action == ACT_CAPTURE)
+	if (f->decision.action == ACT_ASK || f->decision.action == ACT_CAPTURE ||
+	    f->decision.action == ACT_METRICS)
 		return true;
 	return inbox == INBOX_SQLITE;
 }
@@ -1042,7 +1109,8 @@ link_lost(struct handler *h)
 
 		if (f == NULL || f->sent == SENT_NEVER)
 			continue;
-		if (f->sent == SENT_TWICE || f->decision.action == ACT_HEALTH) {
+		if (f->sent == SENT_TWICE || f->decision.action == ACT_HEALTH ||
+		    f->decision.action == ACT_METRICS) {
 			finish_later(h, f, "courier-away");
 		} else {
 			f->sent = SENT_LOST;
@@ -1145,12 +1213,41 @@ take_key(struct handler *h, const struct link_reply *r)
 	asked_end(&was);
 }
 
+/* The text of all counters, in a memfd of the courier's. */
+static void
+take_counters(struct handler *h, struct flight *f, int fd)
+{
+	struct answer a = f->decision.answer;
+	struct err e;
+	uint64_t size;
+	void *text;
+
+	if (f->decision.action != ACT_METRICS || fd == -1 ||
+	    os_memfd_sealed(fd, &size, &e) == -1 || size == 0 ||
+	    size > STATS_TEXT_MAX || (text = mmap(NULL, size, PROT_READ,
+	    MAP_SHARED, fd, 0)) == MAP_FAILED) {
+		finish_later(h, f, "no-counters");
+		return;
+	}
+	if (!str_eq(f->request.method, STR("HEAD")))
+		a.body = (struct str){ text, size };
+	finish(h, f, &a);
+	munmap(text, size);
+}
+
 static void
 take_reply(struct handler *h, const struct link_reply *r)
 {
 	struct flight *f;
 	struct answer a;
 
+	if (r->kind == REPLY_COUNTERS) {
+		if ((f = parked(h, r->ticket)) != NULL)
+			take_counters(h, f, r->fd);
+		if (r->fd != -1)
+			close(r->fd);
+		return;
+	}
 	if ((r->ticket & ASKED_TICKET) != 0) {
 		take_key(h, r);
 		return;
@@ -1163,6 +1260,10 @@ take_reply(struct handler *h, const struct link_reply *r)
 	}
 	if (r->kind == REPLY_STORED) {
 		finish_stored(h, f, &r->as);
+		return;
+	}
+	if (f->decision.action == ACT_METRICS) {
+		finish_later(h, f, "no-counters");
 		return;
 	}
 	a = handler_refused(&f->decision, r->why);

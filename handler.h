@@ -57,6 +57,7 @@ enum action {
 	ACT_HEALTH,		/* ask whether an event could be taken now */
 	ACT_ASK,		/* have a key brought, then judge again */
 	ACT_CAPTURE,		/* have the secret kept first, then say it */
+	ACT_METRICS,		/* ask for the text of what was counted */
 };
 
 struct decision {

@@ -22,6 +22,7 @@ static const struct {
 	PARAM("REQUEST_METHOD",			method),
 	PARAM("REQUEST_URI",			target),
 	PARAM("HOOKLATCH_HOOK",			hook),
+	PARAM("HOOKLATCH_METRICS",		metrics),
 	PARAM("CONTENT_TYPE",			content_type),
 	PARAM("REMOTE_ADDR",			remote),
 	PARAM("HOOKLATCH_TLS_VERIFY",		tls_verify),

@@ -37,6 +37,7 @@ struct request {
 	struct str	hook;		/* HOOKLATCH_HOOK of the web server, or
 					 * .p NULL */
 	struct str	content_type;	/* CONTENT_TYPE, as sent */
+	struct str	metrics;	/* HOOKLATCH_METRICS of the web server: "1" */
 	struct str	remote;		/* REMOTE_ADDR */
 	struct str	tls_verify;	/* "SUCCESS", "NONE", "FAILED:..." or empty */
 	struct str	tls_fingerprint; /* hex, as the web server computes it */

@@ -889,9 +889,10 @@ read_conf(struct serve *s, struct err *e)
 	bundle_free(bundle);
 	if (routes == NULL)
 		return -1;
-	/* It also fetches keys, where there is no inbox. */
+	/* It also fetches keys and adds up counters, where there is no inbox. */
 	s->parts[COURIER].wanted = s->conf->inbox_kind == INBOX_SQLITE ||
-	    routes_ask(routes) || s->conf->quarantine.n > 0;
+	    routes_ask(routes) || s->conf->quarantine.n > 0 ||
+	    s->conf->metrics.n > 0;
 	routes_free(routes);
 	return 0;
 }

@@ -294,6 +294,11 @@ static const struct {
 	{ "a hook on the health page",
 	  "{\"hooks\":{\"/health\":{\"auth\":\"none\"}}}",
 	  "t.json:1:11: hook \"/health\" has the path of \"health\"" },
+	{ "a hook on the page of the metrics",
+	  "{\"metrics\":\"/m\",\"hooks\":{\"/m\":{\"auth\":\"none\"}}}",
+	  "t.json:1:26: hook \"/m\" has the path of \"metrics\"" },
+	{ "metrics where health is", "{\"metrics\":\"/health\"}",
+	  "t.json: \"metrics\" has the path of \"health\"" },
 	{ "relative providers", "{\"providers\":\"providers\"}",
 	  "t.json:1:2: \"providers\" must be an absolute path" },
 	{ "a user with a space", "{\"users\":{\"handler\":\"a b\"}}",
@@ -569,7 +574,8 @@ static const char full[] =
     "// every key\n"
     "{ \"$schema\": \"./hooklatch.schema.json\",\n"
     "  \"inbox\": \"sqlite:/srv/i.db\", \"courier\": \"unix:/srv/c.sock\",\n"
-    "  \"log\": \"file:/var/log/h.log\", \"health\": \"/up\", \"volatile\": true,\n"
+    "  \"log\": \"file:/var/log/h.log\", \"health\": \"/up\", \"volatile\": true,"
+    "  \"metrics\": \"/numbers\",\n"
     "  \"providers\": \"/etc/p\", \"workers\": 3,\n"
     "  \"ca_file\": \"/etc/ca.pem\", \"quarantine\": \"/srv/q\",\n"
     "  \"users\": { \"handler\": \"h\", \"courier\": \"c\", \"group\": \"g\" },\n"
@@ -617,6 +623,7 @@ test_lands(void)
 	CHECK(str_eq(c->courier, STR("/srv/c.sock")), "courier");
 	CHECK(str_eq(c->log, STR("file:/var/log/h.log")), "log");
 	CHECK(str_eq(c->health, STR("/up")), "health");
+	CHECK(str_eq(c->metrics, STR("/numbers")), "metrics");
 	CHECK(str_eq(c->providers_dir, STR("/etc/p")), "providers");
 	CHECK(str_eq(c->ca_file, STR("/etc/ca.pem")), "ca_file");
 	CHECK(str_eq(c->quarantine, STR("/srv/q")) &&
@@ -700,6 +707,7 @@ test_presets(void)
 	CHECK(c->inbox.p == NULL && c->courier.p == NULL, "not settled yet");
 	CHECK(str_eq(c->log, STR("stderr")), "log");
 	CHECK(str_eq(c->health, STR("/health")), "health");
+	CHECK(c->metrics.n == 0, "metrics");
 	CHECK(c->providers_dir.n == 0 && !c->volatile_ok, "nothing asked for");
 	CHECK(c->workers == 0, "a worker for each processor");
 	CHECK(str_eq(c->handler_user, STR("hooklatch")) &&
@@ -726,6 +734,7 @@ static const char *const differ[][2] = {
 	{ "{}", "{\"log\":\"syslog\"}" },
 	{ "{}", "{\"log\":\"stdout\"}" },
 	{ "{}", "{\"health\":\"none\"}" },
+	{ "{}", "{\"metrics\":\"/metrics\"}" },
 	{ "{\"health\":\"/\"}", "{\"health\":\"none\"}" },
 	{ "{}", "{\"providers\":\"/etc/hooklatch/\xc3\xa4 \\\"x\\\"\"}" },
 	{ "{}", "{\"volatile\":true}" },
@@ -1105,6 +1114,9 @@ static const struct {
 	{ "no inbox under systemd", "{\"inbox\":\"stdout:\"}",
 	  { .root = true, .runtime_directory = "/run/h:/run/i" }, "stdout:",
 	  "/run/h/courier.sock", NULL, "there are no hooks" },
+	{ "metrics and no inbox", "{\"inbox\":\"none\",\"metrics\":\"/m\","
+	  "\"hooks\":{\"/\":{\"auth\":\"none\"}}}", { .root = true }, "none",
+	  "/run/hooklatch/courier.sock", NULL, "\"metrics\" are what a courier" },
 	{ "Cloud Run", H("\"secret\":\"env:A\""),
 	  { .cloud_run = true, .home = "/root" }, "none",
 	  "/run/hooklatch/courier.sock", NULL, "the disk of Cloud Run" },

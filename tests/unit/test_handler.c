@@ -8,7 +8,7 @@
 #include "test.h"
 
 static const char configuration[] = "{"
-    "\"inbox\": \"none\","
+    "\"inbox\": \"none\", \"metrics\": \"/metrics\","
     "\"limits\": { \"json_depth\": 20, \"json_values\": 100 },"
     "\"hooks\": {"
     "\"/github\": { \"provider\": \"github\", \"secret\": \"plain:s3cret\" },"
@@ -553,6 +553,65 @@ health(void)
 	    "a hook that is named goes before health");
 }
 
+/* Who may see what was counted; everybody else sees that nothing is there. */
+static void
+metrics(void)
+{
+	static const struct {
+		const char	*says;
+		struct ask	 ask;
+		int		 status;	/* 0: it is asked for */
+	} t[] = {
+		{ "this machine", { .remote = "127.0.0.1" }, 0 },
+		{ "another of its addresses", { .remote = "127.9.8.7" }, 0 },
+		{ "by IPv6", { .remote = "::1" }, 0 },
+		{ "by IPv6 that maps IPv4", { .remote = "::ffff:127.0.0.1" }, 0 },
+		{ "a Unix socket", { .remote = "unix:" }, 0 },
+		{ "HEAD", { .remote = "::1", .method = "HEAD" }, 0 },
+		{ "a query", { .remote = "::1", .target = "/metrics?x=1" }, 0 },
+		{ "POST", { .remote = "::1", .method = "POST" }, 405 },
+		{ "a stranger", { .remote = "192.0.2.7" }, 404 },
+		{ "one near by", { .remote = "10.0.0.1" }, 404 },
+		{ "by IPv6", { .remote = "2001:db8::1" }, 404 },
+		{ "IPv6 that ends as ours", { .remote = "fe80::1" }, 404 },
+		{ "IPv6 with 127 elsewhere", { .remote = "::127.0.0.1" }, 404 },
+		{ "no address", { .remote = "" }, 404 },
+		{ "what is no address", { .remote = "localhost" }, 404 },
+		{ "a socket's path", { .remote = "unix:/tmp/x" }, 404 },
+		{ "a proxy that runs here", { .remote = "127.0.0.1",
+		    .header = { "HTTP_X_FORWARDED_FOR=192.0.2.7" } }, 404 },
+		{ "another that does", { .remote = "127.0.0.1",
+		    .header = { "HTTP_FORWARDED=for=192.0.2.7" } }, 404 },
+		{ "one that says Via, twice", { .remote = "127.0.0.1",
+		    .header = { "HTTP_VIA=1.1 a", "HTTP_VIA=1.1 b" } }, 404 },
+		{ "whom the web server vouches for", { .remote = "192.0.2.7",
+		    .target = "/elsewhere", .header = { "HOOKLATCH_METRICS=1",
+		    "HTTP_X_FORWARDED_FOR=192.0.2.7" } }, 0 },
+		{ "whom it says no to", { .remote = "192.0.2.7",
+		    .header = { "HOOKLATCH_METRICS=0" } }, 404 },
+		{ "a header of that name", { .remote = "192.0.2.7",
+		    .header = { "HTTP_HOOKLATCH_METRICS=1" } }, 404 },
+		{ "a hook that is named", { .remote = "::1",
+		    .header = { "HOOKLATCH_HOOK=/github" } }, 405 },
+		{ "a hook that was asked for", { .remote = "::1",
+		    .target = "/github", .header = { "HOOKLATCH_METRICS=1" } }, 405 },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct ask a = t[i].ask;
+		struct decision d;
+
+		a.method = a.method != NULL ? a.method : "GET";
+		a.target = a.target != NULL ? a.target : "/metrics";
+		a.body = "";
+		d = decide(a);
+		CHECKF(t[i].status == 0 ? d.action == ACT_METRICS &&
+		    d.answer.status == 200 && d.answer.type.n > 0 :
+		    d.action == ACT_ANSWER && d.answer.status == t[i].status,
+		    "%s (%d)", t[i].says, d.answer.status);
+	}
+}
+
 /* --- what is stored, and said then --------------------------------------------- */
 
 static void
@@ -718,6 +777,7 @@ main(void)
 	contents();
 	limits();
 	health();
+	metrics();
 	events();
 	answers();
 	lines_and_later();
