@@ -91,10 +91,11 @@ static const struct family families[STATS_COUNT] = {
 	    "Deliveries that have ended: \"done\" or \"dead\"." },
 	[STATS_WAITING] = { "hooklatch_deliveries_waiting", GAUGE,
 	    { "destination" }, 1, NULL, BY_COURIER,
-	    "Deliveries that are not done yet." },
+	    "Deliveries that wait for their turn, at most 100,000 counted; looked at every "
+	    "5 s. Those behind another of their key are not among them." },
 	[STATS_WAITING_OLDEST] = { "hooklatch_deliveries_oldest_seconds", GAUGE,
 	    { "destination" }, 1000, NULL, BY_COURIER,
-	    "How long ago the event of the oldest of them was committed." },
+	    "How long the oldest of them has waited since its commit, or its replay." },
 	[STATS_DEAD] = { "hooklatch_dead_letters", GAUGE,
 	    { "destination" }, 1, NULL, BY_COURIER,
 	    "Deliveries that were given up and are kept." },

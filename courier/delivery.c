@@ -20,6 +20,8 @@
 #define BUSY_MOST	1024		/* of one lane: under way, or not written down */
 #define IDLE_MS		1000		/* between two looks, whatever happens */
 #define AGAIN_MS	100		/* when a sender had no room */
+#define CENSUS_MS	5000		/* between two countings of what waits */
+#define CENSUS_MOST	100000		/* deliveries of one destination in it */
 #define NEVER		INT64_MAX
 
 /* One attempt on its way; the first member is what senders see. */
@@ -38,6 +40,7 @@ struct job {
 	enum delivery_state state;
 	int64_t		 due;
 	bool		 counted;
+	bool		 noted;		/* it is written down */
 };
 
 struct lane {
@@ -57,6 +60,7 @@ struct delivery {
 	struct inbox	*inbox;
 	struct inbox_side *side;
 	struct batch	*batch;
+	struct totals	*totals;
 	struct log	*log;
 	struct exec	*exec;
 	struct http	*http;
@@ -75,6 +79,7 @@ struct delivery {
 	struct lane	*lanes;
 	unsigned	 running;
 	size_t		 bytes;
+	int64_t		 census_at;	/* steady ms */
 };
 
 /* --- what others tell ---------------------------------------------------------- */
@@ -114,7 +119,7 @@ written(struct order *o, bool done)
 	struct job *j = job_of(o);
 	struct delivery *d = j->delivery;
 
-	(void)done;		/* if not, it is tried again: at least once */
+	j->noted = done;	/* if not, it is tried again: at least once */
 	pthread_mutex_lock(&d->lock);
 	j->attempt.next = NULL;
 	j->order.next = d->written != NULL ? &d->written->order : NULL;
@@ -349,6 +354,7 @@ attempt_ended(struct delivery *d, struct job *j, bool stopping)
 	d->running--;
 	judge(d, j, stopping);
 	tell(d, j);
+	totals_attempt(d->totals, j->lane->name, j->attempt.outcome, j->attempt.took);
 	j->order.write = write_down;
 	j->order.written = written;
 	batch_order(d->batch, &j->order);
@@ -610,6 +616,42 @@ look(struct delivery *d, struct lane *l)
 	inbox_side_leave(d->side);
 }
 
+/* For the metrics: what waits for its turn, since when, and what is dead. */
+static const char waiting[] =
+    "SELECT count(*), min(since) FROM (SELECT since FROM deliveries"
+    " WHERE destination = ?1 AND state = 0 LIMIT ?2)";
+static const char dead[] =
+    "SELECT count(*) FROM (SELECT 1 FROM deliveries"
+    " WHERE destination = ?1 AND state = 3 LIMIT ?2)";
+
+static void
+census(struct delivery *d)
+{
+	struct err e;
+	sqlite3 *db;
+
+	if (when_steady() < d->census_at)
+		return;
+	d->census_at = when_steady() + CENSUS_MS;
+	for (struct lane *l = d->lanes; l != NULL; l = l->next) {
+		uint64_t wait = 0, kept;
+		int64_t oldest = 0;
+		sqlite3_stmt *st;
+
+		if ((db = inbox_side_enter(d->side, &e)) == NULL)
+			return;
+		st = ask(db, waiting, l->name, CENSUS_MOST);
+		if (st != NULL && sqlite3_step(st) == SQLITE_ROW) {
+			wait = (uint64_t)sqlite3_column_int64(st, 0);
+			oldest = sqlite3_column_int64(st, 1);
+		}
+		sqlite3_finalize(st);
+		kept = (uint64_t)number(db, dead, l->name, CENSUS_MOST);
+		inbox_side_leave(d->side);
+		totals_waiting(d->totals, l->name, wait, oldest, kept);
+	}
+}
+
 /* --- the thread ---------------------------------------------------------------------- */
 
 /* ms until something is to be done that nobody tells us of. */
@@ -685,6 +727,9 @@ take_told(struct delivery *d, bool stopping)
 	}
 	while ((j = noted) != NULL) {
 		noted = j->order.next != NULL ? job_of(j->order.next) : NULL;
+		if (j->noted && j->state != DELIVERY_WAITS)
+			totals_delivery(d->totals, j->lane->name,
+			    j->state == DELIVERY_DONE);
 		forget(d, j);
 	}
 	for (struct lane *l = d->lanes; awake && l != NULL; l = l->next)
@@ -706,6 +751,7 @@ run(void *arg)
 			if (l->to != NULL && l->look)
 				look(d, l);
 		}
+		census(d);
 		pthread_mutex_lock(&d->lock);
 		stop = d->stop;
 		pthread_mutex_unlock(&d->lock);
@@ -716,8 +762,8 @@ run(void *arg)
 /* --- its life -------------------------------------------------------------------------- */
 
 struct delivery *
-delivery_start(struct inbox *inbox, struct batch *batch, struct half *half,
-    struct log *log, struct err *e)
+delivery_start(struct inbox *inbox, struct batch *batch, struct totals *totals,
+    struct half *half, struct log *log, struct err *e)
 {
 	struct delivery *d = calloc(1, sizeof(*d));
 	struct attempt_taker taker = { ended, d };
@@ -731,6 +777,7 @@ delivery_start(struct inbox *inbox, struct batch *batch, struct half *half,
 	}
 	d->inbox = inbox;
 	d->batch = batch;
+	d->totals = totals;
 	d->log = log;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_condattr_init(&attr);

@@ -25,6 +25,7 @@
 #include "batch.h"
 #include "half.h"
 #include "inbox.h"
+#include "totals.h"
 
 #define CIRCUIT_FAILURES	5
 #define CIRCUIT_MOST		60000		/* ms */
@@ -34,8 +35,8 @@
 struct delivery;
 
 /* The half is taken over; so is that of a reload.  The rest outlives it. */
-struct delivery	*delivery_start(struct inbox *, struct batch *, struct half *,
-		    struct log *, struct err *);
+struct delivery	*delivery_start(struct inbox *, struct batch *, struct totals *,
+		    struct half *, struct log *, struct err *);
 void		 delivery_reload(struct delivery *, struct half *);
 /* Something may be due that was not: from any thread. */
 void		 delivery_wake(void *delivery);

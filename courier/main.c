@@ -425,8 +425,8 @@ serve(struct courier *c, struct err *e)
 		return err_set(e, ERR_OS, "no memory");
 	d->keys = keys_start(half_use(half), &c->log, e);
 	if (d->batch != NULL && d->keys != NULL)
-		d->delivery = delivery_start(c->inbox, d->batch, half_use(half),
-		    &c->log, e);
+		d->delivery = delivery_start(c->inbox, d->batch, c->totals,
+		    half_use(half), &c->log, e);
 	half_drop(half);
 	d->readers = readers_new(&(struct reading){ .inbox = c->inbox,
 	    .captured = c->captured, .batch = d->batch, .delivery = d->delivery,

@@ -8,7 +8,7 @@
 #include "batch.h"
 #include "totals.h"
 
-/* When the event of a destination's oldest delivery was committed. */
+/* Since when a destination's oldest delivery waits. */
 struct oldest {
 	struct oldest	*next;
 	int64_t		 at;		/* ms since 1970, or 0 */
@@ -148,9 +148,10 @@ totals_attempt(struct totals *t, struct str destination, enum outcome o, int64_t
 }
 
 void
-totals_delivery(struct totals *t, struct str destination, enum outcome o)
+totals_delivery(struct totals *t, struct str destination, bool done)
 {
-	const struct str of[] = { destination, word_of(o) };
+	const struct str of[] = { destination,
+	    word_of(done ? OUTCOME_DONE : OUTCOME_DEAD) };
 
 	pthread_mutex_lock(&t->lock);
 	stats_add(t->stats, STATS_DELIVERIES, of, 1);

@@ -38,12 +38,11 @@ void	totals_reload(struct totals *, bool ok);
 /* An attempt has ended, as its sender said. */
 void	totals_attempt(struct totals *, struct str destination, enum outcome,
 	    int64_t ms);
-/* A delivery has ended: OUTCOME_DONE or OUTCOME_DEAD. */
-void	totals_delivery(struct totals *, struct str destination, enum outcome);
+/* A delivery has ended, and that is written down: done, or dead. */
+void	totals_delivery(struct totals *, struct str destination, bool done);
 /*
- * Where a destination stands, whenever it changes: how many wait, since when the
- * oldest's event is committed (ms since 1970; 0: none waits), and how many dead ones
- * are kept.
+ * Where a destination stands: how many wait for their turn, since when the oldest does
+ * (ms since 1970; 0: none waits), and how many dead ones are kept.
  */
 void	totals_waiting(struct totals *, struct str destination, uint64_t waiting,
 	    int64_t oldest, uint64_t dead);

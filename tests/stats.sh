@@ -21,6 +21,16 @@ NEW=canary-new OLD=canary-old
 make -s BUILD="$BUILD/guilty-metrics" CFLAGS="-O1 -g -DTEST_METRICS_FOR_ALL" \
     "$BUILD/guilty-metrics/hooklatch.fcgi"
 
+printf '#!/bin/sh\nexit 65\n' >"$T/bin/refuses"	# it is none of ours
+chmod 755 "$T/bin/refuses"
+DELIVER=', "/hooks/deliver": { "auth": "none", "deliver": ["takes", "refuses", "away", "waits"] }'
+DESTINATIONS=', "destinations": {
+	"takes": { "exec": "/bin/true" },
+	"refuses": { "exec": "@T@/bin/refuses" },
+	"away": { "exec": "/bin/false", "retry": { "first": "10ms", "most": "20ms", "tries": 3 } },
+	"waits": { "exec": "/bin/true", "delay": "1h" }
+}'
+
 # conf [MORE HOOKS]
 conf() {
 	conf_write <<-END
@@ -35,8 +45,10 @@ conf() {
 			"/hooks/plain": { "provider": "github", "secret": "plain:canary-plain" },
 			"/hooks/pass": { "provider": "github", "secret": "env:STATS_NEW", "pass": "@app" },
 			"/hooks/small": { "auth": "none", "body": 100 }
+			$DELIVER
 			${1:-}
 		}
+		$DESTINATIONS
 	}
 	END
 }
@@ -268,12 +280,36 @@ if command -v promtool >/dev/null; then
 	check "promtool finds no fault" quietly promtool promtool check metrics <"$T/text"
 fi
 
+# --- deliveries ------------------------------------------------------------------------------
+
+# delivered NAME DESTINATION RESULT: the name of a series
+delivered() {
+	echo "hooklatch_$1_total{destination=$2,result=$3}"
+}
+times 3 status POST "http://127.0.0.1:$PORT/hooks/deliver" -d '{}'
+soon "deliveries that were taken" "$(delivered deliveries takes "done")" 3
+soon "ones that were refused" "$(delivered deliveries refuses dead)" 3
+soon "ones that were given up" "$(delivered deliveries away dead)" 3
+exactly "with an attempt each" "$(delivered attempts takes "done")" 3
+exactly "that was the last" "$(delivered attempts refuses dead)" 3
+exactly "or with all their tries" "$(delivered attempts away later)" 9
+exactly "each attempt took its time" 'hooklatch_attempt_seconds_count{destination=away}' 9
+soon "ones that wait" 'hooklatch_deliveries_waiting{destination=waits}' 3
+soon "dead ones that are kept" 'hooklatch_dead_letters{destination=refuses}' 3
+between "the oldest is not older than this test" 0 600 \
+    "$(value 'hooklatch_deliveries_oldest_seconds{destination=waits}' | sed 's/\..*//')"
+exactly "nothing else waits" 'hooklatch_deliveries_waiting{destination=takes}' 0
+
 # --- the tool ------------------------------------------------------------------------------
 
 stats() {
 	"$T/bin/hooklatch" stats --config "$T/hooklatch.json" "$@"
 }
-check "stats --prometheus is the same text" eval 'stats --prometheus | parse | cmp -s - <(scrape; cat "$T/samples")'
+still() {	# what does not grow by itself
+	grep -v oldest_seconds
+}
+check "stats --prometheus is the same text" eval \
+    'stats --prometheus | parse | still | cmp -s - <(scrape; still <"$T/samples")'
 is "stats --json is JSON, with the same numbers" 30 "$(stats --json | node -e '
 	const all = JSON.parse(require("fs").readFileSync(0));
 	console.log(all.hooklatch_requests_total.find((s) => s.hook === "/hooks/github" &&
@@ -424,6 +460,7 @@ check "somebody who reads slowly, and goes, harms nobody" scrape
 
 stop handler || broken "the pool stops"
 stop courier || broken "the courier stops"
+DELIVER='' DESTINATIONS=''
 conf
 sed -i -e 's#"sqlite:[^"]*"#"none"#' "$T/hooklatch.json"
 check "a pool that keeps nothing" pool_start
