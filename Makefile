@@ -39,8 +39,8 @@ JUDGE	= $(LEAVES) request body template condition reply answer \
 	  route keyring auth auth_keys auth_look auth_event handshake
 PROVIDERS = provider_find provider_texts
 ROAD	= frame handler link counted pool fcgi_main
-COURIER	= courier/main courier/door courier/batch courier/bodies \
-	  courier/inbox courier/gather courier/retention \
+COURIER	= courier/main courier/door courier/store_sqlite courier/batch courier/bodies \
+	  courier/inbox courier/repeat_key courier/gather courier/retention \
 	  courier/checkpoint courier/reader courier/reader_deliveries \
 	  courier/half courier/transfer courier/keys \
 	  courier/captured courier/quarantine courier/errands \
@@ -90,15 +90,15 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
-    $(call obj,courier/inbox courier/ledger courier/gather courier/bodies \
-    courier/retention $(WALL) $(BASE))
+    $(call obj,courier/inbox courier/ledger courier/repeat_key courier/gather \
+    courier/bodies courier/retention $(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -lsqlite3 -ljson-c -lcrypto
 
 $(BUILD)/tests/test_repeats: tests/unit/test_repeats.c tests/unit/test.h \
-    $(call obj,courier/inbox courier/ledger courier/gather courier/bodies \
-	courier/retention \
+    $(call obj,courier/inbox courier/ledger courier/repeat_key courier/gather \
+	courier/bodies courier/retention \
 	$(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
@@ -106,7 +106,7 @@ $(BUILD)/tests/test_repeats: tests/unit/test_repeats.c tests/unit/test.h \
 
 $(BUILD)/tests/test_aside: tests/unit/test_aside.c tests/unit/test.h \
     $(call obj,courier/captured courier/quarantine courier/errands courier/bodies \
-    courier/inbox courier/ledger courier/gather $(WALL) $(BASE))
+    courier/inbox courier/ledger courier/repeat_key courier/gather $(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -Wl,--wrap=fsync -o $@ $< \
 	    $(filter %.o,$^) -lsqlite3 -ljson-c -lcrypto
@@ -195,7 +195,7 @@ soak: all
 
 # What a batch costs, without sockets: see the comment at its top.
 $(BUILD)/bench/inbox-commit: bench/inbox-commit.c \
-    $(call obj,courier/inbox courier/gather courier/checkpoint wire event $(BASE))
+    $(call obj,courier/inbox courier/repeat_key courier/gather courier/checkpoint wire event $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -lsqlite3 -ljson-c -lcrypto

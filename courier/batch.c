@@ -49,7 +49,7 @@ struct batch {
 	int64_t			 patience;
 	bool			 limits_new;
 	struct inbox_limits	 limits;
-	struct batch_counters	 counters;
+	struct store_counters	 counters;
 
 	/* The thread's own. */
 	struct retention	 retention;
@@ -198,10 +198,10 @@ batch_limit(struct batch *b, const struct inbox_limits *l, int64_t patience)
 	pthread_mutex_unlock(&b->lock);
 }
 
-struct batch_counters
+struct store_counters
 batch_counters(struct batch *b)
 {
-	struct batch_counters c;
+	struct store_counters c;
 
 	pthread_mutex_lock(&b->lock);
 	c = b->counters;
@@ -304,7 +304,7 @@ refuse(struct batch *b, struct puts *some, enum wire_refusal r, const char *why)
 	for (p = some->first; p != NULL; p = p->next) {
 		p->refusal = r;
 		p->why = why;
-		if (p->in_file)
+		if (p->is_long)
 			drop_file(b, p->event.id);
 	}
 	pthread_mutex_lock(&b->lock);
@@ -510,7 +510,7 @@ static void
 after(struct batch *b, struct puts *some)
 {
 	const struct put *p, *odd = NULL;
-	struct batch_counters *c = &b->counters;
+	struct store_counters *c = &b->counters;
 	unsigned odds = 0;
 	struct line l;
 
@@ -535,9 +535,9 @@ after(struct batch *b, struct puts *some)
 	pthread_mutex_unlock(&b->lock);
 
 	for (p = some->first; p != NULL; p = p->next)
-		if (p->in_file && p->kept)
+		if (p->is_long && p->kept)
 			inbox_files_add(b->inbox, (int64_t)p->event.size);
-		else if (p->in_file)
+		else if (p->is_long)
 			drop_file(b, p->event.id);
 	if (odd != NULL) {
 		line_begin(&l, b->log, LOG_WARN_, "other-body");

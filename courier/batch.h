@@ -20,7 +20,7 @@
 #define COURIER_BATCH_H
 
 #include "inbox.h"
-#include "put.h"
+#include "store.h"
 #include "totals.h"
 
 #define BATCH_QUEUE	(64u * 1024 * 1024)	/* bytes that may wait */
@@ -73,10 +73,7 @@ void		 batch_order(struct batch *, struct order *);
 /* To be called by the batch's thread after a commit that holds new deliveries. */
 void		 batch_watch(struct batch *, void (*forwarded)(void *), void *arg);
 
-struct batch_counters {
-	uint64_t	events, repeats, refused, batches, bytes, largest;
-};
-struct batch_counters batch_counters(struct batch *);
+struct store_counters batch_counters(struct batch *);
 
 /* How it stands now. */
 struct batch_state {

@@ -11,6 +11,7 @@
 
 #include "../base/os.h"
 #include "../base/when.h"
+#include "bodies.h"
 #include "door.h"
 
 #define OUT_LIMIT	(4u * 1024 * 1024)
@@ -38,11 +39,11 @@ struct loop {
 	int		 signals;
 	struct conn	*conns;
 	unsigned	 nconns;
-	struct put	*longs;		/* those with a file */
+	struct put	*longs;		/* those whose body is in a descriptor */
 	unsigned	 nlongs;
 	struct buf	 out;
 	int64_t		 counters_at;
-	struct batch_counters said;
+	struct store_counters said;
 	int64_t		 crowd_at;	/* when "too many" may be logged again */
 	bool		 stop;
 };
@@ -154,7 +155,7 @@ put_free(struct loop *l, struct put *p)
 {
 	struct put **at;
 
-	if (p->in_file) {
+	if (p->is_long) {
 		for (at = &l->longs; *at != p; at = &(*at)->next_long)
 			;
 		*at = p->next_long;
@@ -170,8 +171,10 @@ put_free(struct loop *l, struct put *p)
 static enum wire_refusal
 health(struct loop *l, uint64_t size, const char **why)
 {
-	if (l->door->batch != NULL)
-		return batch_health(l->door->batch, size, why);
+	struct store *s = l->door->store;
+
+	if (s != NULL)
+		return s->kind->health(s, size, why);
 	*why = "there is no inbox";
 	return REFUSED_BUSY;
 }
@@ -256,9 +259,10 @@ static int
 take_event(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 {
 	struct put *p = calloc(1, sizeof(*p) + m->body.n);
+	struct store *store = l->door->store;
 	struct event *ev;
 	enum wire_refusal r = 0;
-	const char *why = "too much waits to be committed";
+	const char *why;
 	struct get g;
 	int result = 0;
 
@@ -288,19 +292,17 @@ take_event(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 	if (ev->body.p == NULL) {
 		if ((result = take_long(l, p, &r, &why, e)) == -1 || r != 0)
 			goto out;
-		p->in_file = true;
+		p->is_long = true;
 		p->next_long = l->longs;
 		l->longs = p;
 		l->nlongs++;
-		bodies_give(l->door->bodies, p);
+	} else if ((r = health(l, 0, &why)) != 0 && store == NULL) {
+		goto out;
+	}
+	if (store->kind->give(store, p))
 		return 0;
-	}
-	if ((r = health(l, 0, &why)) == 0 || l->door->batch != NULL) {
-		if (batch_give(l->door->batch, p))
-			return 0;
-		r = REFUSED_BUSY;
-		why = "too much waits to be committed";
-	}
+	r = REFUSED_BUSY;
+	why = "too much waits to be committed";
 out:
 	if (result == 0)
 		say_refused(l, c, p->ticket, r, why);
@@ -570,12 +572,13 @@ errands_outcomes(struct loop *l)
 static void
 outcomes(struct loop *l)
 {
+	struct store *s = l->door->store;
 	struct puts some;
 	struct put *p;
 
-	if (l->door->batch == NULL)
+	if (s == NULL)
 		return;
-	batch_take(l->door->batch, &some);
+	s->kind->take(s, &some);
 	while ((p = puts_pop(&some)) != NULL) {
 		if (p->refusal == 0)
 			say_stored(l, p->conn, p->ticket, &p->stored);
@@ -600,13 +603,13 @@ flush_touched(struct loop *l)
 static void
 counters(struct loop *l)
 {
-	struct batch_counters c;
+	struct store_counters c;
 	struct line line;
 
 	l->counters_at = when_steady() + COUNTERS_MS;
-	if (l->door->batch == NULL)
+	if (l->door->store == NULL)
 		return;
-	c = batch_counters(l->door->batch);
+	c = l->door->store->kind->counters(l->door->store);
 	if (memcmp(&c, &l->said, sizeof(c)) == 0)
 		return;
 	l->said = c;
@@ -679,10 +682,8 @@ finish(struct loop *l)
 
 	alarm(STOP_SECONDS);
 	delivery_stop(l->door->delivery);
-	if (l->door->batch != NULL) {
-		bodies_stop(l->door->bodies);
-		batch_stop(l->door->batch);
-	}
+	if (l->door->store != NULL)
+		l->door->store->kind->stop(l->door->store);
 	outcomes(l);
 	keys_outcomes(l);
 	errands_outcomes(l);
@@ -711,7 +712,7 @@ dispatch(struct loop *l, void *what, unsigned events)
 		lifeline(l);
 	} else if (what == &l->signals) {
 		signalled(l);
-	} else if (what == &l->door->batch) {
+	} else if (what == &l->door->store) {
 		outcomes(l);
 	} else if (what == &l->door->keys) {
 		keys_outcomes(l);
@@ -748,8 +749,8 @@ door_run(struct door *d, struct err *e)
 	if (watch(&l, d->listener, &d->listener, e) == -1
 	    || watch(&l, d->lifeline, &d->lifeline, e) == -1
 	    || watch(&l, l.signals, &l.signals, e) == -1
-	    || (d->batch != NULL
-	    && watch(&l, batch_fd(d->batch), &d->batch, e) == -1)
+	    || (d->store != NULL
+	    && watch(&l, d->store->kind->fd(d->store), &d->store, e) == -1)
 	    || watch(&l, keys_fd(d->keys), &d->keys, e) == -1
 	    || watch(&l, errands_fd(d->errands), &d->errands, e) == -1)
 		goto out;

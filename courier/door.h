@@ -16,24 +16,22 @@
 
 #include <sys/types.h>
 
-#include "batch.h"
-#include "bodies.h"
 #include "delivery.h"
 #include "errands.h"
 #include "keys.h"
 #include "reader.h"
+#include "store.h"
 #include "totals.h"
 
 #define DOOR_MOST	256		/* connections */
-#define DOOR_LONG_MOST	256		/* bodies in files under way */
+#define DOOR_LONG_MOST	256		/* bodies over EVENT_INLINE under way */
 
 /* What main() has made before the loop begins; the loop owns none of it. */
 struct door {
 	int		 listener;
 	int		 lifeline;	/* a pipe's end, or -1 */
 	uid_t		 handler_uid;	/* (uid_t)-1: there is no such user */
-	struct batch	*batch;		/* NULL, as bodies: there is no inbox */
-	struct bodies	*bodies;
+	struct store	*store;		/* NULL: there is no inbox */
 	struct readers	*readers;
 	struct keys	*keys;
 	struct delivery	*delivery;	/* NULL: there is no inbox */

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../base/digest.h"
 #include "gather.h"
 #include "inbox.h"
 #include "ledger.h"
+#include "repeat_key.h"
 
 #define INBOX_MARK	0x484b4c54	/* application_id: "HKLT" */
 #define PAGE		8192		/* a webhook of 7 KB in one, measured */
@@ -754,81 +754,42 @@ bind_bytes(sqlite3_stmt *st, int i, const void *p, size_t n)
 	sqlite3_bind_blob64(st, i, n == 0 ? "" : p, n, SQLITE_STATIC);
 }
 
-/* How this event is known again (promise 4). */
+/* How this event is known again, and how long: its key is kept longer than it. */
 struct key {
-	const char	*kind;			/* NULL: it is not */
-	unsigned char	 key[32];		/* KEY_LEN of it count */
-	unsigned char	 digest[32];
-	size_t		 digest_len;		/* KEY_LEN or 0 */
-	unsigned char	 bytes[32];
-	bool		 has_bytes;		/* look for them under other ids */
+	struct repeat_key by;
 	int64_t		 until;
 };
-
-static void
-hash(unsigned char out[32], const char *kind, struct str hook, struct str what)
-{
-	struct sha256 *h = sha256_new();
-	unsigned char len[4] = { (unsigned char)(hook.n >> 24),
-	    (unsigned char)(hook.n >> 16), (unsigned char)(hook.n >> 8),
-	    (unsigned char)hook.n };
-
-	if (h == NULL)
-		abort();	/* a key that is not one would merge events */
-	sha256_add(h, (struct str){ kind, strlen(kind) + 1 });
-	sha256_add(h, (struct str){ (const char *)len, sizeof(len) });
-	sha256_add(h, hook);
-	sha256_add(h, what);
-	sha256_end(h, out);
-}
 
 static void
 key_make(struct key *k, const struct inbox *b, const struct event *ev, int64_t now)
 {
 	const struct inbox_limits *l = &b->limits;
-	int64_t span = (int64_t)ev->remember * 1000;
-	bool has_id = ev->event_id.n > 0 && ev->event_id.n <= EVENT_ID_MAX;
-	struct str digest = { (const char *)ev->digest, sizeof(ev->digest) };
+	int64_t span;
 
-	memset(k, 0, sizeof(*k));
-	if (span < l->remember)
-		span = l->remember;
-	if (span < l->age + MS_DAY && l->age > 0)
-		span = l->age + MS_DAY;		/* longer than the body */
+	/* Of a body in a file bodies.c has made the digest. */
+	repeat_key(&k->by, ev, 0);
+	span = (int64_t)k->by.seconds * 1000;
+	if (k->by.kind == NULL || strcmp(k->by.kind, "bytes") != 0) {
+		if (span < l->remember)
+			span = l->remember;
+		if (span < l->age + MS_DAY && l->age > 0)
+			span = l->age + MS_DAY;
+	}
 	k->until = now + span;
+}
 
-	if (has_id && (ev->proven || !ev->signed_bytes)) {
-		k->kind = "id";
-		hash(k->key, k->kind, ev->hook, ev->event_id);
-		return;
-	}
-	if (ev->signed_bytes) {
-		k->has_bytes = true;
-		hash(k->bytes, "signed", ev->hook, digest);
-	}
-	if (has_id) {
-		k->kind = "both";
-		k->digest_len = KEY_LEN;
-		memcpy(k->digest, ev->digest, KEY_LEN);
-		hash(k->key, k->kind, ev->hook, ev->event_id);
-	} else if (ev->merge > 0) {
-		/* Of a body in a file bodies.c has made the digest. */
-		k->kind = "bytes";
-		k->until = now + (int64_t)ev->merge * 1000;
-		if (!ev->signed_bytes && ev->body.p != NULL) {
-			digest_sha256(ev->body, k->digest);
-			digest.p = (const char *)k->digest;
-		}
-		hash(k->key, k->kind, ev->hook, digest);
-	}
+static size_t
+digest_len(const struct key *k)
+{
+	return k->by.has_digest ? KEY_LEN : 0;
 }
 
 static void
 bind_key(sqlite3_stmt *st, const struct key *k, int64_t now)
 {
 	sqlite3_bind_int64(st, 1, now);
-	bind_bytes(st, 2, k->key, KEY_LEN);
-	bind_bytes(st, 3, k->digest, k->digest_len);
+	bind_bytes(st, 2, k->by.key, KEY_LEN);
+	bind_bytes(st, 3, k->by.digest, digest_len(k));
 }
 
 static void
@@ -926,19 +887,19 @@ put_marks(struct inbox *b, const struct key *k, int64_t now, unsigned *flags,
 	bool yes;
 
 	*flags = 0;
-	if (k->digest_len > 0) {
+	if (k->by.has_digest) {
 		bind_key(b->st[ST_OTHER_BODY], k, now);
 		if ((code = ask(b, ST_OTHER_BODY, &yes, e)) != INBOX_OK)
 			return code;
 		if (yes)
 			*flags |= STORED_OTHER_BODY;
 	}
-	if (k->has_bytes) {
+	if (k->by.has_bytes) {
 		/* Without an id the key is of another kind, or all zeros. */
 		st = b->st[ST_OTHER_ID];
 		sqlite3_bind_int64(st, 1, now);
-		bind_bytes(st, 2, k->bytes, KEY_LEN);
-		bind_bytes(st, 3, k->key, KEY_LEN);
+		bind_bytes(st, 2, k->by.bytes, KEY_LEN);
+		bind_bytes(st, 3, k->by.key, KEY_LEN);
 		if ((code = ask(b, ST_OTHER_ID, &yes, e)) != INBOX_OK)
 			return code;
 		if (yes)
@@ -990,13 +951,13 @@ remember(struct inbox *b, const struct event *ev, const struct key *k,
 {
 	sqlite3_stmt *st = b->st[ST_SEEN];
 
-	bind_bytes(st, 1, k->key, KEY_LEN);
-	bind_bytes(st, 2, k->digest, k->digest_len);
-	if (k->digest_len > 0)
-		bind_bytes(st, 3, k->bytes, KEY_LEN);
+	bind_bytes(st, 1, k->by.key, KEY_LEN);
+	bind_bytes(st, 2, k->by.digest, digest_len(k));
+	if (k->by.has_digest)
+		bind_bytes(st, 3, k->by.bytes, KEY_LEN);
 	else
 		sqlite3_bind_null(st, 3);
-	bind_text(st, 4, str_of(k->kind));
+	bind_text(st, 4, str_of(k->by.kind));
 	bind_text(st, 5, str_of(ev->id));
 	sqlite3_bind_int64(st, 6, k->until);
 	sqlite3_bind_int64(st, 7, flags);
@@ -1035,7 +996,7 @@ inbox_put(struct inbox *b, const struct event *ev, int64_t now,
 
 	memset(a, 0, sizeof(*a));
 	key_make(&k, b, ev, now);
-	if (k.kind != NULL) {
+	if (k.by.kind != NULL) {
 		bind_key(b->st[ST_FIND], &k, now);
 		rc = sqlite3_step(b->st[ST_FIND]);
 		if (rc == SQLITE_ROW)
@@ -1057,7 +1018,7 @@ inbox_put(struct inbox *b, const struct event *ev, int64_t now,
 		return put_again(b, ev, a, e);
 	if ((code = forward_all(b, ev, now, &a->forwards, e)) != INBOX_OK)
 		return code;
-	if (k.kind != NULL && (code = remember(b, ev, &k, flags, e)) != INBOX_OK)
+	if (k.by.kind != NULL && (code = remember(b, ev, &k, flags, e)) != INBOX_OK)
 		return code;
 	a->kept = true;
 	a->stored.flags = flags;

@@ -29,6 +29,7 @@
 #include "../base/log.h"
 #include "../event.h"
 #include "../wire.h"
+#include "limits.h"
 
 #define INBOX_VERSION	3		/* of the schema: user_version */
 
@@ -38,13 +39,6 @@ enum inbox_code {
 	INBOX_FULL,		/* no room: later it may work */
 	INBOX_DOUBT,		/* a write or a sync failed: settle anew */
 	INBOX_WRONG,		/* not an inbox, or not of this version */
-};
-
-struct inbox_limits {
-	uint64_t	bytes;		/* pages in use + files + WAL */
-	int64_t		age;		/* ms that an event is kept; 0: for ever */
-	int64_t		keep;		/* ms in which none is removed for room */
-	int64_t		remember;	/* ms that an id is remembered, at least */
 };
 
 struct inbox;

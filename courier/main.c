@@ -19,6 +19,7 @@
 #include "../base/os.h"
 #include "../conf.h"
 #include "door.h"
+#include "store_sqlite.h"
 
 #define PROGRAM		"hooklatch-courier"
 #define CLAIM_TRIES	20	/* of 100 ms: a courier that is just ending */
@@ -43,6 +44,7 @@ struct courier {
 	gid_t		 handler_gid;
 	struct log	 log;
 	struct inbox	*inbox;
+	struct batch	*batch;		/* the store's; NULL: there is no inbox */
 	struct captured	*captured;
 	struct quarantine *quarantine;
 	struct totals	*totals;
@@ -208,6 +210,7 @@ reload(void *arg)
 	struct err e;
 	struct conf *now = conf_open(c->options.conf, HALF_COURIER, NULL, &bundle,
 	    &e);
+	struct store *store = c->door.store;
 	struct inbox_limits l;
 	struct half *half;
 
@@ -218,8 +221,8 @@ reload(void *arg)
 		return;
 	}
 	l = limits_of(now);
-	if (c->door.batch != NULL)
-		batch_limit(c->door.batch, &l, patience_of(now));
+	if (store != NULL)
+		store->kind->limit(store, &l, patience_of(now));
 	if ((half = half_new(now, bundle)) == NULL) {
 		log_say(&c->log, LOG_ERROR_, "reload: no memory");
 		return;
@@ -384,7 +387,7 @@ descriptors_raise(void)
 
 /* --- the two lives ---------------------------------------------------------------------- */
 
-/* The inbox, and what is kept beside it. */
+/* Where events are kept. */
 static int
 inbox_begin_serving(struct courier *c, struct err *e)
 {
@@ -392,12 +395,12 @@ inbox_begin_serving(struct courier *c, struct err *e)
 
 	if (c->inbox == NULL)
 		return 0;
-	if ((d->batch = batch_start(c->inbox, c->totals, &c->log,
-	    patience_of(c->conf), e)) == NULL)
+	d->store = store_sqlite(c->inbox, c->totals, &c->log, patience_of(c->conf), e);
+	if (d->store == NULL)
 		return -1;
-	totals_watch(c->totals, d->batch);
-	d->bodies = bodies_start(c->inbox, &c->log, batch_written, d->batch, e);
-	return d->bodies == NULL ? -1 : 0;
+	c->batch = store_batch(d->store);
+	totals_watch(c->totals, c->batch);
+	return 0;
 }
 
 static int
@@ -424,15 +427,15 @@ serve(struct courier *c, struct err *e)
 	if (half == NULL)
 		return err_set(e, ERR_OS, "no memory");
 	d->keys = keys_start(half_use(half), &c->log, e);
-	if (d->batch != NULL && d->keys != NULL)
-		d->delivery = delivery_start(c->inbox, d->batch, c->totals,
+	if (c->batch != NULL && d->keys != NULL)
+		d->delivery = delivery_start(c->inbox, c->batch, c->totals,
 		    half_use(half), &c->log, e);
 	half_drop(half);
 	d->readers = readers_new(&(struct reading){ .inbox = c->inbox,
-	    .captured = c->captured, .batch = d->batch, .delivery = d->delivery,
+	    .captured = c->captured, .batch = c->batch, .delivery = d->delivery,
 	    .totals = c->totals, .log = &c->log });
 	if (d->readers == NULL || d->errands == NULL || d->keys == NULL ||
-	    (d->batch != NULL && d->delivery == NULL))
+	    (c->batch != NULL && d->delivery == NULL))
 		return -1;
 	d->lifeline = c->options.lifeline;
 	d->handler_uid = c->handler_uid;
@@ -448,8 +451,8 @@ serve(struct courier *c, struct err *e)
 	errands_stop(d->errands);
 	keys_stop(d->keys);
 	delivery_free(d->delivery);
-	if (d->batch != NULL)
-		batch_free(d->batch);
+	if (d->store != NULL)
+		d->store->kind->free(d->store);
 	totals_free(c->totals);
 	quarantine_free(c->quarantine);
 	log_say(&c->log, LOG_INFO_, "stopped");

@@ -1,7 +1,7 @@
 /*
  * put.h - one event on its way through the courier.
  *
- *	door --> [bodies] --> batch --> door
+ *	door --> store --> door			(store.h)
  *
  * The door makes it from a message and frees it when it was answered; between,
  * it belongs to whoever holds it.  The event's strings point into text.
@@ -16,12 +16,12 @@ struct conn;
 
 struct put {
 	struct put		*next;		/* in the queue where it is */
-	struct put		*next_long;	/* the door's, of those with a file */
+	struct put		*next_long;	/* the door's, of the long ones */
 	struct conn		*conn;		/* whom to answer */
 	uint64_t		 ticket;
 	int64_t			 arrived;	/* steady ms */
 	struct event		 event;
-	bool			 in_file;	/* its body goes to bodies.c */
+	bool			 is_long;	/* its body is in event.body_fd */
 
 	/* The outcome. */
 	enum wire_refusal	 refusal;	/* 0: stored, as follows */
