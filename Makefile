@@ -27,11 +27,22 @@ endif
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. $(WARN) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
+# Engines that can be the inbox: each a file, built where its library is there.
+has	= $(shell echo '\#include <$(1)>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
+ENGINES	=
+ENGINE_LIBS =
+ENGINE_DEFS =
+ifeq ($(call has,hiredis/hiredis.h),yes)
+ENGINES	+= courier/engine_redis
+ENGINE_LIBS += -lhiredis
+ENGINE_DEFS += -DHAVE_HIREDIS
+endif
+
 # What each program is made of.  The lists are the map: the road never holds
 # the courier, the courier never holds FastCGI.
 BASE	= base/arena base/buf base/codec base/digest base/err base/json \
 	  base/log base/os base/str base/when
-WALL	= event wire bundle letter conf conf_place key_source stats
+WALL	= event wire bundle letter conf conf_place engine_url key_source stats
 # The leaves of judging know keys and bytes only.
 LEAVES	= auth_mac auth_key auth_static auth_jws auth_cert auth_cipher
 JUDGE	= $(LEAVES) request body template condition reply answer \
@@ -45,7 +56,8 @@ COURIER	= courier/main courier/door courier/store_sqlite courier/batch courier/b
 	  courier/half courier/transfer courier/keys \
 	  courier/captured courier/quarantine courier/errands \
 	  courier/ledger courier/delivery courier/attempt \
-	  courier/exec courier/http courier/totals
+	  courier/exec courier/http courier/totals \
+	  courier/engine $(ENGINES)
 # Requests made, not judged: in the tool and the tests, never in the handler.
 SAMPLE	= auth_sign forge provider_examples provider_schema \
 	  provider_trial sent
@@ -61,7 +73,8 @@ all: $(PROGRAMS)
 $(BUILD)/hooklatch.fcgi: $(call obj,$(ROAD) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi -ljson-c -lcrypto
 $(BUILD)/hooklatch-courier: $(call obj,$(COURIER) $(WALL) $(BASE) $(PROVIDERS))
-	$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ -lsqlite3 -lcurl -ljson-c -lcrypto
+	$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ -lsqlite3 -lcurl -ljson-c -lcrypto \
+	    $(ENGINE_LIBS)
 $(BUILD)/hooklatch: $(call obj,$(CLI) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl -ljson-c -lcrypto
 
@@ -69,6 +82,7 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/obj/courier/%.o: ALL_CFLAGS += -pthread
+$(BUILD)/obj/courier/engine.o: ALL_CFLAGS += $(ENGINE_DEFS)
 
 # The providers' files become one C table of texts.
 $(BUILD)/provider_texts.c: script/embed-providers $(wildcard providers/*.json)

@@ -14,6 +14,7 @@
 #include "letter.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "engine_url.h"
 
 #define TEXT_MAX	4096	/* of one value that is no secret */
 #define SOCKET_MAX	107	/* sizeof(sun_path) - 1 */
@@ -103,8 +104,10 @@ static bool
 fits_inbox(struct str *s)
 {
 	struct str path = str_skip(*s, strlen("sqlite:"));
+	struct engine_url url;
 
-	if (str_eq(*s, STR("none")) || str_eq(*s, STR("stdout:")))
+	if (str_eq(*s, STR("none")) || str_eq(*s, STR("stdout:"))
+	    || engine_url(&url, *s) == NULL)
 		return true;
 	return str_starts(*s, STR("sqlite:")) && fits_path(&path) &&
 	    !str_ends(path, STR("/"));
@@ -377,8 +380,10 @@ static const struct kind k_time = { NUMBER, "duration",
 static const struct kind k_word = { WORD, "word", "a word",
 	NULL, NULL, NULL, NULL, false, false };
 static const struct kind k_inbox = { TEXT, "text",
-	"\"sqlite:/PATH\", \"stdout:\" or \"none\"",
-	"^(none|stdout:|sqlite:/.*[^/])$", NULL, fits_inbox, NULL, false, false };
+	"\"sqlite:/PATH\", an engine (\"redis:\", \"nats:\" or \"kafka:\"), "
+	"\"stdout:\" or \"none\"",
+	"^(none|stdout:|sqlite:/.*[^/]|(rediss?|(nats|kafka)(\\+tls)?)://[^/@]+/"
+	"[^@]+)$", NULL, fits_inbox, NULL, false, false };
 static const struct kind k_socket = { TEXT, "text",
 	"\"unix:/PATH\" of at most 107 bytes",
 	"^unix:/.{1,106}$", NULL, fits_socket, "unix:", false, false };
@@ -505,8 +510,15 @@ static const struct option options[] = {
 { TOP, "$schema", &k_editor, NOWHERE, NULL, NULL,
   "Where editors find the schema; the programs do not look at it.", 0 },
 { TOP, "inbox", &k_inbox, IN(conf, inbox), NULL, NULL,
-  "Where events are committed before they are acknowledged: a SQLite file, one "
-  "line of JSON each on standard output, or nowhere.", 0 },
+  "Where events are committed before they are acknowledged: a SQLite file, an "
+  "engine, one line of JSON each on standard output, or nowhere.", 0 },
+{ TOP, "inbox_secret", &k_fetch_secret, IN(conf, inbox_secret), NULL, NULL,
+  "What the courier shows an engine: USER:PASSWORD, or what stands for both there; "
+  "the handler does not see it.", 0 },
+{ TOP, "durability", &k_word, IN(conf, durability), "strict",
+  "strict or engine-default",
+  "strict: an engine that may acknowledge before it has synced is refused; "
+  "engine-default: its own word is enough.", 0 },
 { TOP, "courier", &k_socket, IN(conf, courier), NULL, NULL,
   "The socket on which the handler finds the courier.", 0 },
 { TOP, "log", &k_log, IN(conf, log), "stderr", NULL,
@@ -734,9 +746,8 @@ const char *const hook_param_names[PARAM_COUNT] = {
 	[PARAM_URL] = "url",
 };
 
-/* Engines of later versions; DESIGN.md, section 7. */
-static const char *const engines[] = { "pubsub:", "nats:", "redis:", "rediss:",
-	"kafka:", NULL };
+/* Engines of later versions. */
+static const char *const engines[] = { "pubsub:", NULL };
 
 /* The level that a row of the family GROUP, HOOKS or DESTINATIONS opens. */
 static enum level
@@ -1065,11 +1076,17 @@ text_take(struct reader *r, const struct option *o,
     const struct json_object *v, struct str *out)
 {
 	const struct kind *k = o->kind;
+	struct engine_url url;
 	struct str s;
 	size_t i;
 
 	if (json_kind(v) != JSON_STRING)
 		return wrong_type(r, o, v);
+	/* A password may stand in it: it is not repeated. */
+	if (k == &k_inbox && engine_of(json_text(v)) != ENGINE_NONE
+	    && !k->fits(&(struct str){ json_text(v).p, json_text(v).n }))
+		return json_err(r->doc, v, r->e, "\"%s\" %s", o->name,
+		    engine_url(&url, json_text(v)));
 	for (i = 0; k == &k_inbox && engines[i] != NULL; i++)
 		if (str_starts(json_text(v), str_of(engines[i])))
 			return json_err(r->doc, v, r->e, "\"%s\": engines like "
@@ -1638,8 +1655,15 @@ conf_set_inbox(struct conf *c, struct str written)
 		c->inbox_path = str_skip(written, strlen("sqlite:"));
 	} else {
 		c->inbox_kind = str_eq(written, STR("stdout:")) ? INBOX_STDOUT :
+		    engine_of(written) != ENGINE_NONE ? INBOX_ENGINE :
 		    INBOX_NONE;
 	}
+}
+
+bool
+conf_keeps(enum inbox_kind kind)
+{
+	return kind == INBOX_SQLITE || kind == INBOX_ENGINE;
 }
 
 struct conf *

@@ -19,7 +19,12 @@
 #define CONF_TEXT_MAX		(4 << 20)	/* bytes of a file */
 #define CONF_ENVIRONMENT	"environment"	/* the name without a file */
 
-enum inbox_kind { INBOX_NONE, INBOX_SQLITE, INBOX_STDOUT };
+enum inbox_kind { INBOX_NONE, INBOX_SQLITE, INBOX_STDOUT, INBOX_ENGINE };
+/*
+ * What an acknowledgement of an engine must mean.  strict: that it was synced, asked
+ * for and read back; engine: whatever it means there.
+ */
+enum durability { DURABLE_STRICT, DURABLE_ENGINE };
 enum hook_auth { AUTH_PROVIDER, AUTH_NONE };
 
 /* What a provider's file may ask of a hook, besides secrets. */
@@ -119,6 +124,8 @@ struct conf {
 	struct str	 inbox;		/* as written; .p NULL before
 					 * conf_settle() when it was not */
 	struct str	 inbox_path;	/* of a SQLite inbox */
+	struct str	 inbox_secret;	/* the courier's: an engine's, or empty */
+	enum durability	 durability;	/* of an engine */
 	struct str	 courier;	/* path of its socket; likewise */
 	bool		 volatile_ok;	/* "volatile": true */
 	struct str	 log;
@@ -176,12 +183,16 @@ bool		 conf_is_reference(struct str);
  */
 struct str	 conf_captured(struct str written);
 
+/* Does an event cross the wall to be kept? */
+bool		 conf_keeps(enum inbox_kind);
+
 /* Sets the inbox as it is written, and with it its kind and path. */
 void		 conf_set_inbox(struct conf *, struct str written);
 
 /*
  * The text that stands for the environment alone: one hook at "/" from PROVIDER
- * (default "secret-header"), SECRET, INBOX, PUBLIC_URL, VERIFY_TOKEN, PUBLIC_KEY,
+ * (default "secret-header"), SECRET, INBOX, INBOX_SECRET, DURABILITY, PUBLIC_URL,
+ * VERIFY_TOKEN, PUBLIC_KEY,
  * and with PROVIDER also AUDIENCE, EMAIL, TOKEN.
  * getenv is a parameter so that tests need no environment.  No secret is in the
  * text, only its name ("env:SECRET").

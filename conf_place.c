@@ -45,7 +45,12 @@ conf_from_environment(struct buf *text, const char *(*get)(const char *name),
 		{ "TOKEN", "token", false, true },
 	};
 	const char *provider = filled(get("PROVIDER"));
-	const char *inbox = filled(get("INBOX"));
+	/* Of the inbox; a secret is named, not copied. */
+	static const struct { const char *variable, *key; bool secret; } top[] = {
+		{ "INBOX", "inbox", false },
+		{ "INBOX_SECRET", "inbox_secret", true },
+		{ "DURABILITY", "durability", false },
+	};
 	size_t i;
 
 	if (provider == NULL && filled(get("SECRET")) == NULL)
@@ -54,9 +59,16 @@ conf_from_environment(struct buf *text, const char *(*get)(const char *name),
 		    "puts into the header \"Secret\", or PROVIDER to who sends "
 		    "and SECRET to what it signs with");
 	buf_put(text, STR("{\n"));
-	if (inbox != NULL) {
-		buf_put(text, STR("\t\"inbox\": "));
-		buf_json(text, str_of(inbox));
+	for (i = 0; i < sizeof(top) / sizeof(top[0]); i++) {
+		const char *value = filled(get(top[i].variable));
+
+		if (value == NULL)
+			continue;
+		buf_printf(text, "\t\"%s\": ", top[i].key);
+		if (top[i].secret)
+			buf_printf(text, "\"env:%s\"", top[i].variable);
+		else
+			buf_json(text, str_of(value));
 		buf_put(text, STR(",\n"));
 	}
 	buf_put(text, STR("\t\"hooks\": {\n\t\t\"/\": {\n\t\t\t\"provider\": "));
@@ -113,6 +125,34 @@ default_inbox(struct arena *a, const struct conf_place *at)
 	return STR_NONE;
 }
 
+/* What only the SQLite inbox can do, and what only an engine wants. */
+static int
+settle_engine(const struct conf *c, struct err *e)
+{
+	if (c->inbox_kind != INBOX_ENGINE)
+		return c->inbox_secret.p == NULL && c->durability == DURABLE_STRICT
+		    ? 0 : err_set(e, ERR_CONF, "%.*s: \"%s\" is for an inbox in an "
+		    "engine, and \"inbox\" is \"%.*s\"", STR_ARG(c->name),
+		    c->inbox_secret.p != NULL ? "inbox_secret" : "durability",
+		    STR_ARG(c->inbox));
+	for (size_t i = 0; i < c->nhooks; i++) {
+		const struct hook *h = &c->hooks[i];
+
+		if (h->refuse_replay)
+			return err_set(e, ERR_CONF, "%.*s: hook \"%.*s\": "
+			    "\"replay\": \"refuse\" needs an inbox of SQLite: an "
+			    "engine cannot be asked for signed bytes that came "
+			    "before", STR_ARG(h->where), STR_ARG(h->path));
+		for (size_t j = 0; j < h->nsecrets; j++)
+			if (conf_captured(h->secrets[j]).p != NULL)
+				return err_set(e, ERR_CONF, "%.*s: hook \"%.*s\": "
+				    "\"captured:\" secrets are kept beside an "
+				    "inbox of SQLite, and \"inbox\" is an engine",
+				    STR_ARG(h->where), STR_ARG(h->path));
+	}
+	return 0;
+}
+
 static int
 settle_inbox(struct conf *c, const struct conf_place *at, struct buf *warn,
     struct err *e)
@@ -125,8 +165,8 @@ settle_inbox(struct conf *c, const struct conf_place *at, struct buf *warn,
 			buf_put(warn, STR("the disk of Cloud Run is memory, so "
 			    "\"inbox\" is \"none\": events are verified, "
 			    "answered and logged, and not kept; keeping them "
-			    "there needs an engine, \"pubsub:...\", which is not "
-			    "in this version\n"));
+			    "there needs an engine: \"redis:\", \"nats:\" or "
+			    "\"kafka:\" (\"pubsub:\" is not in this version)\n"));
 		return 0;
 	}
 	if (c->inbox.p == NULL) {
@@ -142,7 +182,7 @@ settle_inbox(struct conf *c, const struct conf_place *at, struct buf *warn,
 	if (at->cloud_run)
 		return err_set(e, ERR_CONF, "%.*s: \"inbox\" is on the disk of "
 		    "Cloud Run, which is memory and goes with the instance: set "
-		    "\"inbox\": \"none\", or \"volatile\": true if events may be "
+		    "\"inbox\" to an engine or \"none\", or \"volatile\": true if events may be "
 		    "lost", STR_ARG(c->name));
 	if (at->is_tmpfs != NULL && at->is_tmpfs(c->inbox_path.p))
 		return err_set(e, ERR_CONF, "%.*s: the inbox %.*s is on a tmpfs, "
@@ -183,8 +223,8 @@ conf_settle(struct conf *c, const struct conf_place *at, struct buf *warn,
 {
 	struct str run, courier;
 
-	if (settle_inbox(c, at, warn, e) == -1 || settle_tokens(c, at, e) == -1 ||
-	    settle_deliveries(c, e) == -1)
+	if (settle_inbox(c, at, warn, e) == -1 || settle_engine(c, e) == -1 ||
+	    settle_tokens(c, at, e) == -1 || settle_deliveries(c, e) == -1)
 		return -1;
 	if (c->nhooks == 0 && warn != NULL)
 		buf_put(warn, STR("there are no hooks: every request will be "
@@ -236,7 +276,7 @@ environment(const char *name)
 
 /*
  * The courier's environment holds no SECRET, for the hook is not its half; what
- * it wants from the text is INBOX alone.
+ * it wants from the text is what INBOX and its like say.
  */
 static const char *
 environment_of_courier(const char *name)
@@ -326,10 +366,16 @@ gather_of_destination(struct bundle *b, const struct destination *d, struct err 
 	    STR_ARG(d->where), STR_ARG(d->name));
 }
 
-/* The courier's half: what it fetches keys with, what destinations are sent. */
+/*
+ * The courier's half: what it shows an engine, what it fetches keys with, what
+ * destinations are sent.
+ */
 static int
 gather_courier_secrets(struct bundle *b, const struct conf *c, struct err *e)
 {
+	if (c->inbox_secret.p != NULL
+	    && bundle_read_secret(b, c->inbox_secret, e) == -1)
+		return err_at(e, "%.*s: \"inbox_secret\"", STR_ARG(c->name));
 	for (size_t i = 0; i < c->nhooks; i++)
 		if (gather_secret(b, &c->hooks[i], c->hooks[i].fetch_secret,
 		    e) == -1)

@@ -602,7 +602,7 @@ follow_inbox(struct handler *h)
 {
 	const struct conf *c = h->setting->conf;
 
-	if (h->link == NULL && (c->inbox_kind == INBOX_SQLITE || c->metrics.n > 0 ||
+	if (h->link == NULL && (conf_keeps(c->inbox_kind) || c->metrics.n > 0 ||
 	    c->quarantine.n > 0 || routes_ask(h->setting->routes)))
 		h->link = link_new(c->courier, c->courier_user);
 }
@@ -992,7 +992,7 @@ is_for_courier(const struct flight *f, enum inbox_kind inbox)
 	if (f->decision.action == ACT_ASK || f->decision.action == ACT_CAPTURE ||
 	    f->decision.action == ACT_METRICS)
 		return true;
-	return inbox == INBOX_SQLITE;
+	return conf_keeps(inbox);
 }
 
 /* What was decided is done; the flight may be gone after it. */

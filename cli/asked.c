@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "engine_url.h"
 #include "cli/asked.h"
 #include "cli/cli.h"
 
@@ -183,6 +184,36 @@ asked_courier(struct asked *c, const struct conf *conf, struct err *e)
 	return asked_begin(c, asked_connect(c, conf, e), e);
 }
 
+/* We do not read engines: each has a tool that does. */
+static int
+in_engine(const struct conf *conf, struct err *e)
+{
+	struct engine_url u;
+	const struct engine_host *h = &u.hosts[0];
+	char tool[600] = "";
+
+	engine_url(&u, conf->inbox);
+	switch (u.engine) {
+	case ENGINE_REDIS:
+		snprintf(tool, sizeof(tool), "redis-cli -h %.*s -p %u -n %u XRANGE "
+		    "%.*s - +", STR_ARG(h->name), h->port, u.db,
+		    STR_ARG(u.stream));
+		break;
+	case ENGINE_NATS:
+		snprintf(tool, sizeof(tool), "nats -s %.*s:%u stream view %.*s",
+		    STR_ARG(h->name), h->port, STR_ARG(u.stream));
+		break;
+	case ENGINE_KAFKA:
+		snprintf(tool, sizeof(tool), "kcat -b %.*s:%u -C -t %.*s -f "
+		    "'%%h %%s\\n'", STR_ARG(h->name), h->port, STR_ARG(u.stream));
+		break;
+	case ENGINE_NONE:
+		break;
+	}
+	return err_set(e, ERR_CONF, "\"inbox\" is an engine, %.*s, and events are "
+	    "read there: %s", STR_ARG(conf->inbox), tool);
+}
+
 int
 asked_open(struct asked *c, const struct conf *conf, const char *config,
     bool reading, struct err *e)
@@ -190,6 +221,8 @@ asked_open(struct asked *c, const struct conf *conf, const char *config,
 	int rc;
 
 	*c = (struct asked){ .reader = 0 };
+	if (conf->inbox_kind == INBOX_ENGINE)
+		return in_engine(conf, e);
 	if (conf->inbox_kind != INBOX_SQLITE)
 		return err_set(e, ERR_CONF, "\"inbox\" is \"%.*s\": no events are kept "
 		    "here", STR_ARG(conf->inbox));

@@ -248,7 +248,7 @@ check_ours(struct report *r, const char *path, uint64_t *most, bool *certs)
 	}
 	buf_printf(&r->text, "%s: inbox %.*s", path != NULL ? path : "environment",
 	    STR_ARG(c->inbox));
-	if (c->inbox_kind == INBOX_SQLITE)
+	if (conf_keeps(c->inbox_kind))
 		buf_printf(&r->text, ", courier unix:%.*s", STR_ARG(c->courier));
 	buf_putc(&r->text, '\n');
 	*most = c->max_body;

@@ -294,6 +294,8 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 		env_pass(env, str_of(all[i]));
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]) && which != NGINX; i++)
 		env_pass(env, str_of(ours[i]));
+	if (which == COURIER)
+		env_pass_secret(env, s->conf->inbox_secret);
 	for (size_t i = 0; i < s->conf->nhooks && which != NGINX; i++) {
 		const struct hook *h = &s->conf->hooks[i];
 
@@ -890,7 +892,7 @@ read_conf(struct serve *s, struct err *e)
 	if (routes == NULL)
 		return -1;
 	/* It also fetches keys and adds up counters, where there is no inbox. */
-	s->parts[COURIER].wanted = s->conf->inbox_kind == INBOX_SQLITE ||
+	s->parts[COURIER].wanted = conf_keeps(s->conf->inbox_kind) ||
 	    routes_ask(routes) || s->conf->quarantine.n > 0 ||
 	    s->conf->metrics.n > 0;
 	routes_free(routes);

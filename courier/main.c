@@ -19,6 +19,7 @@
 #include "../base/os.h"
 #include "../conf.h"
 #include "door.h"
+#include "engine.h"
 #include "store_sqlite.h"
 
 #define PROGRAM		"hooklatch-courier"
@@ -389,17 +390,26 @@ descriptors_raise(void)
 
 /* Where events are kept. */
 static int
-inbox_begin_serving(struct courier *c, struct err *e)
+store_begin(struct courier *c, struct err *e)
 {
 	struct door *d = &c->door;
 
-	if (c->inbox == NULL)
+	struct inbox_limits limits = limits_of(c->conf);
+
+	if (c->inbox != NULL)
+		d->store = store_sqlite(c->inbox, c->totals, &c->log,
+		    patience_of(c->conf), e);
+	else if (c->conf->inbox_kind == INBOX_ENGINE)
+		d->store = engine_start(c->conf, c->bundle, &c->log, &limits,
+		    patience_of(c->conf), e);
+	else
 		return 0;
-	d->store = store_sqlite(c->inbox, c->totals, &c->log, patience_of(c->conf), e);
 	if (d->store == NULL)
 		return -1;
-	c->batch = store_batch(d->store);
-	totals_watch(c->totals, c->batch);
+	if (c->inbox != NULL) {
+		c->batch = store_batch(d->store);
+		totals_watch(c->totals, c->batch);
+	}
 	return 0;
 }
 
@@ -409,11 +419,13 @@ serve(struct courier *c, struct err *e)
 	const struct conf *conf = c->conf;
 	struct door *d = &c->door;
 	struct half *half;
+	char engine[512];
 	int result;
 
+	snprintf(engine, sizeof(engine), "%.*s", STR_ARG(conf->inbox));
 	if ((c->totals = d->totals = totals_new()) == NULL)
 		return err_set(e, ERR_OS, "no memory");
-	if (inbox_begin_serving(c, e) == -1)
+	if (store_begin(c, e) == -1)
 		return -1;
 	if (conf->quarantine.n > 0 && (c->quarantine = quarantine_new(
 	    conf->quarantine, conf->quarantine_requests, conf->quarantine_bytes,
@@ -444,7 +456,7 @@ serve(struct courier *c, struct err *e)
 	d->arg = c;
 
 	log_say(&c->log, LOG_INFO_, "started: inbox %s, socket %s",
-	    c->path == NULL ? "none" : c->path, c->socket);
+	    c->path == NULL ? engine : c->path, c->socket);
 	os_notify("READY=1");
 	result = door_run(d, e);
 	unlink(c->socket);

@@ -29,8 +29,8 @@ struct store_kind {
 	int	(*fd)(const struct store *);	/* readable: outcomes wait */
 	void	(*take)(struct store *, struct puts *);		/* all of them */
 	/*
-	 * Could an event of size bytes be taken now?  0, or why not (*why is a
-	 * constant).  size 0: of any ordinary size.
+	 * Could an event of size bytes be taken now?  0, or why not: *why is always
+	 * a text, good until the next call.  size 0: of any ordinary size.
 	 */
 	enum wire_refusal (*health)(struct store *, uint64_t size,
 	    const char **why);

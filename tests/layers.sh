@@ -22,7 +22,7 @@ includes() {
 FLOORS=(
 	"base/*"
 	"auth_mac.[ch] auth_key.[ch] auth_static.[ch] auth_jws.[ch] auth_cert.[ch] auth_cipher.[ch]"
-	"event.[ch] wire.[ch] stats.[ch] bundle.[ch] letter.[ch] conf.[ch] conf_place.c key_source.[ch] provider_texts.h provider_find.c"
+	"event.[ch] wire.[ch] stats.[ch] bundle.[ch] letter.[ch] conf.[ch] conf_place.c engine_url.[ch] key_source.[ch] provider_texts.h provider_find.c"
 	"frame.[ch] request.[ch] body.[ch] answer.[ch] template.[ch] sent.[ch]"
 	"condition.[ch] reply.[ch]"
 	"provider.[ch] provider_words.[ch] provider_signature.c provider_answer.c provider_examples.[ch] provider_schema.c forge.[ch]"
@@ -90,6 +90,7 @@ home '(fcgi|fcgiapp|fcgi_stdio)\.h' 'fcgi_main\.c'
 home 'json-c/' 'base/json\.c'
 home 'sqlite3\.h' 'courier/.*'
 home 'curl/' 'cli/.*|courier/.*'
+home 'hiredis/' 'courier/engine_redis\.c'
 home 'openssl/' 'base/(str|digest)\.c|auth(_[a-z]+)?\.[ch]'
 is "what auth.c is made of is nobody else's" "auth.c auth_event.c auth_keys.c auth_look.c" \
     "$(grep -lE '^#[ \t]*include[ \t]+"auth_parts\.h"' ./*.[ch] courier/*.[ch] cli/*.[ch] tests/*/*.[ch] | sed 's#^\./##' | xargs)"
@@ -109,13 +110,13 @@ is "hooklatch.fcgi holds libfcgi, json-c and libcrypto, nothing else" \
 is "also not by way of those" "" "$(whole "$BUILD/hooklatch.fcgi" | grep -oE 'sqlite3|curl|ssl' || :)"
 is "the courier holds no FastCGI" "" "$(whole "$BUILD/hooklatch-courier" | grep -oE 'fcgi' || :)"
 is "the courier holds what it says" "" \
-    "$(libraries "$BUILD/hooklatch-courier" | tr ' ' '\n' | grep -vxE 'sqlite3|curl|json-c|crypto' || :)"
+    "$(libraries "$BUILD/hooklatch-courier" | tr ' ' '\n' | grep -vxE 'sqlite3|curl|json-c|crypto|hiredis' || :)"
 is "the tool holds no database and no FastCGI" "" "$(libraries "$BUILD/hooklatch" | grep -oE 'fcgi|sqlite3' || :)"
 
 # --- what is not in the sources --------------------------------------------------------
 
 # Ids that are words of the trade or of C, or an engine's, and stand there as such.
-words='basic|bearer|secret-header|x|close|kick|line|plain|unit|front|segment|pubsub'
+words='basic|bearer|secret-header|x|close|kick|line|plain|unit|front|segment|pubsub|stream'
 names=$(for file in providers/*.json; do
 	name=${file##*/}
 	echo "${name%.json}"

@@ -103,12 +103,34 @@ static const struct {
 	/* words of later versions */
 	{ "Pub/Sub", "{\"inbox\":\"pubsub:projects/p/topics/t\"}",
 	  "t.json:1:2: \"inbox\": engines like \"pubsub:\" are not in this version" },
-	{ "NATS", "{\"inbox\":\"nats://h\"}",
-	  "t.json:1:2: \"inbox\": engines like \"nats:\" are not in this version" },
-	{ "Redis", "{\"inbox\":\"redis://h\"}",
-	  "t.json:1:2: \"inbox\": engines like \"redis:\" are not in this version" },
-	{ "Kafka", "{\"inbox\":\"kafka://h\"}",
-	  "t.json:1:2: \"inbox\": engines like \"kafka:\" are not in this version" },
+
+	/* engines */
+	{ "NATS without a stream", "{\"inbox\":\"nats://h\"}",
+	  "t.json:1:2: \"inbox\" must be \"nats://HOST[:PORT]/STREAM/SUBJECT\"" },
+	{ "NATS without a subject", "{\"inbox\":\"nats://h/S\"}",
+	  "t.json:1:2: \"inbox\" must be \"nats://HOST[:PORT]/STREAM/SUBJECT\"" },
+	{ "a subject with a wildcard", "{\"inbox\":\"nats://h/S/a.*\"}",
+	  "t.json:1:2: \"inbox\" must be \"nats://HOST[:PORT]/STREAM/SUBJECT\"" },
+	{ "a subject with an empty token", "{\"inbox\":\"nats://h/S/a..b\"}",
+	  "t.json:1:2: \"inbox\" must be " },
+	{ "Redis without a database", "{\"inbox\":\"redis://h/events\"}",
+	  "t.json:1:2: \"inbox\" must be \"redis://HOST[:PORT]/DB/STREAM\"" },
+	{ "two hosts of Redis", "{\"inbox\":\"redis://a,b/0/events\"}",
+	  "t.json:1:2: \"inbox\" must be \"redis://HOST[:PORT]/DB/STREAM\"" },
+	{ "a port that is none", "{\"inbox\":\"redis://a:70000/0/events\"}",
+	  "t.json:1:2: \"inbox\" must be " },
+	{ "an option that is none", "{\"inbox\":\"redis://a/0/events?weight=1\"}",
+	  "t.json:1:2: \"inbox\" must be " },
+	{ "Kafka without a topic", "{\"inbox\":\"kafka://h\"}",
+	  "t.json:1:2: \"inbox\" must be \"kafka://HOST[:PORT]/TOPIC\"" },
+	{ "a password in the URL", "{\"inbox\":\"redis://u:hush@h/0/events\"}",
+	  "t.json:1:2: \"inbox\" holds credentials, and is printed and logged: they "
+	  "stand in \"inbox_secret\"" },
+	{ "a secret of an engine as it is", "{\"inbox_secret\":\"u:hush\"}",
+	  "t.json:1:2: \"inbox_secret\" must be \"env:NAME\", \"file:/PATH\" or "
+	  "\"plain:TEXT\"" },
+	{ "a durability that is none", "{\"durability\":\"some\"}",
+	  "t.json:1:2: \"durability\" must be strict or engine-default, not" },
 
 	/* destinations */
 	{ "a destination that is not there", H("\"deliver\":[\"x\"]"),
@@ -262,8 +284,9 @@ static const struct {
 
 	/* inbox, courier, log, health, providers, users */
 	{ "an inbox by its path alone", "{\"inbox\":\"/var/inbox.db\"}",
-	  "t.json:1:2: \"inbox\" must be \"sqlite:/PATH\", \"stdout:\" or "
-	  "\"none\", not \"/var/inbox.db\"" },
+	  "t.json:1:2: \"inbox\" must be \"sqlite:/PATH\", an engine (\"redis:\", "
+	  "\"nats:\" or \"kafka:\"), \"stdout:\" or \"none\", not "
+	  "\"/var/inbox.db\"" },
 	{ "a relative inbox", "{\"inbox\":\"sqlite:inbox.db\"}",
 	  "t.json:1:2: \"inbox\" must be \"sqlite:/PATH\"" },
 	{ "an inbox that is a directory", "{\"inbox\":\"sqlite:/var/\"}",
@@ -577,6 +600,7 @@ static const char full[] =
     "  \"log\": \"file:/var/log/h.log\", \"health\": \"/up\", \"volatile\": true,"
     "  \"metrics\": \"/numbers\",\n"
     "  \"providers\": \"/etc/p\", \"workers\": 3,\n"
+    "  \"inbox_secret\": \"env:IS\", \"durability\": \"engine-default\",\n"
     "  \"ca_file\": \"/etc/ca.pem\", \"quarantine\": \"/srv/q\",\n"
     "  \"users\": { \"handler\": \"h\", \"courier\": \"c\", \"group\": \"g\" },\n"
     "  \"limits\": { \"worker_memory\": \"1g\", \"in_flight\": 7,\n"
@@ -630,6 +654,8 @@ test_lands(void)
 	    c->quarantine_requests == 5 && c->quarantine_bytes == 1 << 20,
 	    "quarantine");
 	CHECK(c->volatile_ok, "volatile");
+	CHECK(str_eq(c->inbox_secret, STR("env:IS")) &&
+	    c->durability == DURABLE_ENGINE, "inbox_secret and durability");
 	CHECK(c->workers == 3, "workers");
 	CHECK(str_eq(c->handler_user, STR("h")) &&
 	    str_eq(c->courier_user, STR("c")) &&
@@ -648,7 +674,7 @@ test_lands(void)
 	CHECK(c->nhooks == 3, "three hooks");
 	h = &c->hooks[0];
 	CHECK(str_eq(h->path, STR("/one")), "path");
-	CHECK(str_eq(h->where, STR("t.json:14:5")), "where");
+	CHECK(str_eq(h->where, STR("t.json:15:5")), "where");
 	CHECK(str_eq(h->provider, STR("github")) && h->own.p == NULL, "provider");
 	CHECK(h->nsecrets == 3 && str_eq(h->secrets[2], STR("plain:c:d")),
 	    "secrets");
@@ -730,6 +756,12 @@ static const char *const differ[][2] = {
 	{ "{}", "{\"inbox\":\"none\"}" },
 	{ "{\"inbox\":\"none\"}", "{\"inbox\":\"stdout:\"}" },
 	{ "{\"inbox\":\"sqlite:/a\"}", "{\"inbox\":\"sqlite:/b\"}" },
+	{ "{\"inbox\":\"redis://h/0/s\"}", "{\"inbox\":\"redis://h/1/s\"}" },
+	{ "{\"inbox\":\"rediss://[::1]:7/0/s\"}", "{\"inbox\":\"redis://h/0/s?wait=1\"}" },
+	{ "{\"inbox\":\"nats://h/S/a.b\"}", "{\"inbox\":\"nats+tls://h,i:4/S/a.b\"}" },
+	{ "{\"inbox\":\"kafka://h/t\"}", "{\"inbox\":\"kafka+tls://h:9,i/t\"}" },
+	{ "{}", "{\"inbox_secret\":\"env:A\"}" },
+	{ "{}", "{\"durability\":\"engine-default\"}" },
 	{ "{}", "{\"courier\":\"unix:/c\"}" },
 	{ "{}", "{\"log\":\"syslog\"}" },
 	{ "{}", "{\"log\":\"stdout\"}" },
@@ -858,7 +890,8 @@ test_round(void)
 		conf_print(&b, c);
 	CHECKF(str_eq(buf_str(&b), STR(
 	    "{\n"
-	    "\t\"log\": \"stderr\",\n"
+	    "\t\"durability\": \"strict\",\n"
+    "\t\"log\": \"stderr\",\n"
 	    "\t\"health\": \"/health\",\n"
 	    "\t\"volatile\": false,\n"
 	    "\t\"workers\": 0,\n"
@@ -1011,6 +1044,11 @@ static const struct {
 	  "{\"inbox\":\"none\",\"hooks\":{\"/\":{\"provider\":\"meta\","
 	  "\"secret\":\"env:SECRET\",\"verify_token\":\"env:VERIFY_TOKEN\","
 	  "\"public_key\":\"env:PUBLIC_KEY\",\"url\":\"https://h/\"}}}", NULL },
+	{ "an engine", { "SECRET", "x", "INBOX", "redis://h/0/s", "INBOX_SECRET",
+	  "u:s3cr3t", "DURABILITY", "engine-default" },
+	  "{\"inbox\":\"redis://h/0/s\",\"inbox_secret\":\"env:INBOX_SECRET\","
+	  "\"durability\":\"engine-default\",\"hooks\":{\"/\":{\"provider\":"
+	  "\"secret-header\",\"secret\":\"env:SECRET\"}}}", NULL },
 	{ "a token's", { "PROVIDER", "pubsub", "AUDIENCE", "https://h/", "EMAIL",
 	  "a@b", "TOKEN", "verify" },
 	  "{\"hooks\":{\"/\":{\"provider\":\"pubsub\",\"audience\":"
@@ -1126,11 +1164,33 @@ static const struct {
 	{ "a local inbox on Cloud Run", "{\"inbox\":\"sqlite:/data/i.db\"}",
 	  { .cloud_run = true }, NULL, NULL,
 	  "t.json: \"inbox\" is on the disk of Cloud Run, which is memory and "
-	  "goes with the instance: set \"inbox\": \"none\", or \"volatile\"", NULL },
+	  "goes with the instance: set \"inbox\" to an engine or \"none\", or "
+	  "\"volatile\"", NULL },
 	{ "the same when it may be lost", "{\"inbox\":\"sqlite:/data/i.db\","
 	  "\"volatile\":true,\"hooks\":{\"/\":{\"auth\":\"none\"}}}",
 	  { .cloud_run = true }, "sqlite:/data/i.db", "/data/i.db.sock", NULL,
 	  NULL },
+	{ "an engine", "{\"inbox\":\"redis://h/0/s\",\"inbox_secret\":\"env:A\","
+	  "\"hooks\":{\"/\":{\"auth\":\"none\"}}}", { .root = true },
+	  "redis://h/0/s", "/run/hooklatch/courier.sock", NULL, NULL },
+	{ "an engine on Cloud Run", "{\"inbox\":\"nats://h/S/a\",\"durability\":"
+	  "\"engine-default\",\"hooks\":{\"/\":{\"auth\":\"none\"}}}",
+	  { .cloud_run = true }, "nats://h/S/a", "/run/hooklatch/courier.sock",
+	  NULL, NULL },
+	{ "a secret for no engine", "{\"inbox\":\"none\",\"inbox_secret\":"
+	  "\"env:A\"}", { .root = true }, NULL, NULL,
+	  "t.json: \"inbox_secret\" is for an inbox in an engine", NULL },
+	{ "a durability for no engine", "{\"durability\":\"engine-default\"}",
+	  { .root = true }, NULL, NULL,
+	  "t.json: \"durability\" is for an inbox in an engine", NULL },
+	{ "an engine and replays refused", "{\"inbox\":\"kafka://h/t\",\"hooks\":"
+	  "{\"/a\":{\"auth\":\"none\",\"replay\":\"refuse\"}}}", { .root = true },
+	  NULL, NULL, "t.json:1:33: hook \"/a\": \"replay\": \"refuse\" needs an "
+	  "inbox of SQLite", NULL },
+	{ "an engine and a captured secret", "{\"inbox\":\"kafka://h/t\",\"hooks\":"
+	  "{\"/a\":{\"provider\":\"x\",\"secret\":\"captured:n\"}}}", { .root = true },
+	  NULL, NULL, "t.json:1:33: hook \"/a\": \"captured:\" secrets are kept "
+	  "beside an inbox of SQLite", NULL },
 	{ "a tmpfs", "{\"inbox\":\"sqlite:/run/i.db\"}",
 	  { .root = true, .is_tmpfs = under_run }, NULL, NULL,
 	  "t.json: the inbox /run/i.db is on a tmpfs, which is memory: set "
