@@ -31,11 +31,13 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 has	= $(shell echo '\#include <$(1)>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 ENGINES	=
 ENGINE_LIBS =
-ENGINE_DEFS =
 ifeq ($(call has,hiredis/hiredis.h),yes)
 ENGINES	+= courier/engine_redis
 ENGINE_LIBS += -lhiredis
-ENGINE_DEFS += -DHAVE_HIREDIS
+endif
+ifeq ($(call has,nats/nats.h),yes)
+ENGINES	+= courier/engine_nats
+ENGINE_LIBS += -lnats
 endif
 
 # What each program is made of.  The lists are the map: the road never holds
@@ -82,7 +84,6 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/obj/courier/%.o: ALL_CFLAGS += -pthread
-$(BUILD)/obj/courier/engine.o: ALL_CFLAGS += $(ENGINE_DEFS)
 
 # The providers' files become one C table of texts.
 $(BUILD)/provider_texts.c: script/embed-providers $(wildcard providers/*.json)

@@ -499,30 +499,19 @@ engine_free(struct store *s)
 	free(g);
 }
 
-/*
- * The engines and what each wants.  A row whose library was not there when this was
- * built has no kind, and says what to install.
- */
+/* What was not linked is NULL: its library was not there when this was built. */
+#pragma weak engine_redis
+#pragma weak engine_nats
+#pragma weak engine_kafka
+
 static const struct row {
 	enum engine	 engine;
 	const struct engine_kind *kind;
 	const char	*name, *package;
 } rows[] = {
-#ifdef HAVE_HIREDIS
 	{ ENGINE_REDIS, &engine_redis, "Redis", "libhiredis-dev" },
-#else
-	{ ENGINE_REDIS, NULL, "Redis", "libhiredis-dev" },
-#endif
-#ifdef HAVE_NATS
 	{ ENGINE_NATS, &engine_nats, "NATS", "libnats-dev" },
-#else
-	{ ENGINE_NATS, NULL, "NATS", "libnats-dev" },
-#endif
-#ifdef HAVE_RDKAFKA
 	{ ENGINE_KAFKA, &engine_kafka, "Kafka", "librdkafka-dev" },
-#else
-	{ ENGINE_KAFKA, NULL, "Kafka", "librdkafka-dev" },
-#endif
 };
 
 static const struct engine_kind *

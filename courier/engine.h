@@ -90,7 +90,7 @@ struct engine_kind {
 	void	(*free)(void *);	/* closed; wipes */
 };
 
-/* Those of this build; NULL: the library was not there. */
+/* Weak in engine.c: one whose library was not there is not linked. */
 extern const struct engine_kind engine_redis, engine_nats, engine_kafka;
 
 /*

@@ -248,5 +248,15 @@ health_says() {
 
 engine_settings
 
+# --- a build without the library -----------------------------------------------------------
+
+make -s BUILD="$BUILD/bare" CFLAGS=-O0 WARN= HARDEN=-fPIE ENGINES= ENGINE_LIBS= \
+    "$BUILD/bare/hooklatch-courier"
+DURABILITY='"durability": "engine-default",'
+engine_conf
+check "a build without the library refuses the engine" \
+    eval '! "$BUILD/bare/hooklatch-courier" -c "$CONF" 2>"$T/out"'
+like "and names the package" "*built without*install Debian's lib*-dev *" "$(cat "$T/out")"
+
 [ "$FAILED" -eq 0 ] || why serve courier sender engine
 finish "engines-$KIND"
