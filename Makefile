@@ -39,6 +39,10 @@ ifeq ($(call has,nats/nats.h),yes)
 ENGINES	+= courier/engine_nats
 ENGINE_LIBS += -lnats
 endif
+ifeq ($(call has,librdkafka/rdkafka.h),yes)
+ENGINES	+= courier/engine_kafka
+ENGINE_LIBS += -lrdkafka
+endif
 
 # What each program is made of.  The lists are the map: the road never holds
 # the courier, the courier never holds FastCGI.

@@ -128,8 +128,11 @@ path_read(struct engine_url *u, struct str path)
 		return path.p != NULL && plain(u->stream, "_-", STREAM_MOST)
 		    && subject_valid(path);
 	case ENGINE_KAFKA:
-		u->stream = path;
-		return plain(path, "_.-", STREAM_MOST);
+		options = path;
+		u->stream = str_cut(&options, '?');
+		u->scram = options.p != NULL;
+		return plain(u->stream, "_.-", STREAM_MOST)
+		    && (options.p == NULL || str_eq(options, STR("scram")));
 	case ENGINE_NONE:
 		break;
 	}

@@ -3,7 +3,7 @@
  *
  *	redis://HOST[:6379]/DB/STREAM[?wait=REPLICAS]
  *	nats://HOST[:4222][,HOST...]/STREAM/SUBJECT
- *	kafka://HOST[:9092][,HOST...]/TOPIC
+ *	kafka://HOST[:9092][,HOST...]/TOPIC[?scram]
  *
  * With TLS: rediss://, nats+tls://, kafka+tls://.  An address of IPv6 stands in
  * brackets.  Credentials never stand in it: it is logged and printed.
@@ -31,6 +31,7 @@ struct engine_url {
 	struct str	 subject;	/* NATS */
 	unsigned	 db;		/* Redis */
 	unsigned	 wait;		/* Redis: replicas that must have it */
+	bool		 scram;		/* Kafka: SCRAM-SHA-512 also inside TLS */
 };
 
 /* By its scheme; ENGINE_NONE: it is another kind of inbox. */

@@ -9,7 +9,7 @@ READS='nats -s * stream view EVENTS'
 engine_missing() {
 	if ! command -v nats-server >/dev/null; then
 		echo "nats-server is not installed"
-	elif ! ldd "$BUILD/hooklatch-courier" | grep -q libnats; then
+	elif [[ $(ldd "$BUILD/hooklatch-courier") != *libnats* ]]; then
 		echo "the courier was built without libnats-dev"
 	fi
 }

@@ -8,7 +8,7 @@ FSYNC=always
 engine_missing() {
 	if ! command -v redis-server >/dev/null; then
 		echo "redis-server is not installed"
-	elif ! ldd "$BUILD/hooklatch-courier" | grep -q hiredis; then
+	elif [[ $(ldd "$BUILD/hooklatch-courier") != *hiredis* ]]; then
 		echo "the courier was built without libhiredis-dev"
 	fi
 }

@@ -15,6 +15,7 @@
 . tests/courier-lib.sh
 
 KIND=${1:-}
+RATE=600			# events a second while something is killed
 case $KIND in
 redis | nats | kafka) ;;
 *)
@@ -202,7 +203,7 @@ if [ "$LASTS" = yes ]; then
 	cp "$T/courier.good" "$T/bin/hooklatch-courier"
 	check "serve starts with the true one" serve_start
 
-	kills engine 8 32 600 engine
+	kills engine 8 32 "$RATE" engine
 	look
 	is "the engine killed 8 times: no acknowledged event is missing" 0 "$missing"
 	[ "$MERGES" != yes ] || is "none is there twice" 0 "$doubled"
@@ -210,7 +211,7 @@ if [ "$LASTS" = yes ]; then
 	    "$(sent status-503 "$SAID") times 503, $(sent retried "$SAID") sent again"
 fi
 
-kills courier 8 32 600 courier
+kills courier 8 32 "$RATE" courier
 look
 is "the courier killed 8 times: no acknowledged event is missing" 0 "$missing"
 [ "$MERGES" != yes ] || is "none is there twice" 0 "$doubled"

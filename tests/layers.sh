@@ -92,6 +92,7 @@ home 'sqlite3\.h' 'courier/.*'
 home 'curl/' 'cli/.*|courier/.*'
 home 'hiredis/' 'courier/engine_redis\.c'
 home 'nats/' 'courier/engine_nats\.c'
+home 'librdkafka/' 'courier/engine_kafka\.c'
 home 'openssl/' 'base/(str|digest)\.c|auth(_[a-z]+)?\.[ch]'
 is "what auth.c is made of is nobody else's" "auth.c auth_event.c auth_keys.c auth_look.c" \
     "$(grep -lE '^#[ \t]*include[ \t]+"auth_parts\.h"' ./*.[ch] courier/*.[ch] cli/*.[ch] tests/*/*.[ch] | sed 's#^\./##' | xargs)"
@@ -111,7 +112,7 @@ is "hooklatch.fcgi holds libfcgi, json-c and libcrypto, nothing else" \
 is "also not by way of those" "" "$(whole "$BUILD/hooklatch.fcgi" | grep -oE 'sqlite3|curl|ssl' || :)"
 is "the courier holds no FastCGI" "" "$(whole "$BUILD/hooklatch-courier" | grep -oE 'fcgi' || :)"
 is "the courier holds what it says" "" \
-    "$(libraries "$BUILD/hooklatch-courier" | tr ' ' '\n' | grep -vxE 'sqlite3|curl|json-c|crypto|hiredis|nats' || :)"
+    "$(libraries "$BUILD/hooklatch-courier" | tr ' ' '\n' | grep -vxE 'sqlite3|curl|json-c|crypto|hiredis|nats|rdkafka' || :)"
 is "the tool holds no database and no FastCGI" "" "$(libraries "$BUILD/hooklatch" | grep -oE 'fcgi|sqlite3' || :)"
 
 # --- what is not in the sources --------------------------------------------------------

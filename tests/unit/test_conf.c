@@ -123,6 +123,8 @@ static const struct {
 	  "t.json:1:2: \"inbox\" must be " },
 	{ "Kafka without a topic", "{\"inbox\":\"kafka://h\"}",
 	  "t.json:1:2: \"inbox\" must be \"kafka://HOST[:PORT]/TOPIC\"" },
+	{ "an option of Kafka that is none", "{\"inbox\":\"kafka://h/t?plain\"}",
+	  "t.json:1:2: \"inbox\" must be " },
 	{ "a password in the URL", "{\"inbox\":\"redis://u:hush@h/0/events\"}",
 	  "t.json:1:2: \"inbox\" holds credentials, and is printed and logged: they "
 	  "stand in \"inbox_secret\"" },
@@ -759,7 +761,7 @@ static const char *const differ[][2] = {
 	{ "{\"inbox\":\"redis://h/0/s\"}", "{\"inbox\":\"redis://h/1/s\"}" },
 	{ "{\"inbox\":\"rediss://[::1]:7/0/s\"}", "{\"inbox\":\"redis://h/0/s?wait=1\"}" },
 	{ "{\"inbox\":\"nats://h/S/a.b\"}", "{\"inbox\":\"nats+tls://h,i:4/S/a.b\"}" },
-	{ "{\"inbox\":\"kafka://h/t\"}", "{\"inbox\":\"kafka+tls://h:9,i/t\"}" },
+	{ "{\"inbox\":\"kafka://h/t\"}", "{\"inbox\":\"kafka+tls://h:9,i/t?scram\"}" },
 	{ "{}", "{\"inbox_secret\":\"env:A\"}" },
 	{ "{}", "{\"durability\":\"engine-default\"}" },
 	{ "{}", "{\"courier\":\"unix:/c\"}" },
