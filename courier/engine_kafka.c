@@ -180,6 +180,7 @@ options_make(struct kafka *k, rd_kafka_conf_t *c, struct err *e)
 		{ "client.id", "hooklatch-courier" },
 		{ "acks", "all" },
 		{ "enable.idempotence", "true" },
+		{ "socket.nagle.disable", "true" },
 		{ "linger.ms", "0" },		/* the batch is made already */
 		{ "message.max.bytes", "8388608" },
 		{ "message.timeout.ms", "60000" },	/* ours is shorter */

@@ -1,15 +1,19 @@
 /*
  * engine_redis.c - a stream of Redis as the inbox.  hiredis' home.
  *
+ *	MULTI
  *	EVALSHA script 2 STREAM hooklatch:seen:{STREAM}:NAME SECONDS ID hook ... body
+ *	...
+ *	EXEC
  *
- * All of a batch is written in one piece and answered in one round: with
- * "appendfsync always" Redis runs what has arrived, syncs its log once, and only then
- * writes the answers (redis.conf, APPEND ONLY MODE).  That also makes a repeat's
- * answer true: what it was found by is synced before it is written.
+ * All of a batch is written in one piece and answered in one round.  With
+ * "appendfsync always" Redis syncs its log after each turn of its loop and only then
+ * writes the answers (redis.conf, APPEND ONLY MODE); a turn reads 16 KB of a
+ * connection, two events, and the MULTI makes one turn of the batch, so one sync.
+ * A repeat's answer is true too: what it was found by is synced before it is written.
  *
  * De-duplication is a script, since nothing else asks and writes at once: "SET NX" in
- * a MULTI cannot keep the XADD from being done, and a WATCH for each event is three
+ * a MULTI cannot keep the XADD from being done, and a WATCH for each event is two more
  * rounds.  What a script writes is one MULTI in the log of Redis: after a crash both
  * the name and the event are there, or neither.
  *
@@ -29,6 +33,7 @@
 
 #define MESSAGE_MAX	(8u * 1024 * 1024)	/* bytes; Redis itself takes 512 MB */
 #define ARGS		19
+#define FULL		"the engine's memory is full"
 
 static const char script[] =
     "local was = redis.call('GET', KEYS[2])\n"
@@ -327,6 +332,13 @@ append(struct redis *r, const struct engine_event *v)
 	return redisAppendCommandArgv(r->c, argc, p, n) == REDIS_OK ? 0 : -1;
 }
 
+/* Past its "maxmemory": this event's affair, and over when there is room. */
+static bool
+is_full(const redisReply *a)
+{
+	return a->type == REDIS_REPLY_ERROR && strncmp(a->str, "OOM ", 4) == 0;
+}
+
 /* -1: Redis is not what it was when it was opened. */
 static int
 understand(struct engine_event *v, const redisReply *a, struct err *e)
@@ -338,9 +350,9 @@ understand(struct engine_event *v, const redisReply *a, struct err *e)
 			snprintf(v->id, sizeof(v->id), "%s", a->str);
 		return 0;
 	}
-	if (a->type == REDIS_REPLY_ERROR && strncmp(a->str, "OOM ", 4) == 0) {
+	if (is_full(a)) {
 		v->answered = true;
-		v->why = "the engine's memory is full";
+		v->why = FULL;
 		return 0;
 	}
 	return err_set(e, ERR_TEMP, "%.150s", a->type == REDIS_REPLY_ERROR ? a->str
@@ -383,47 +395,113 @@ still_durable(struct redis *r, int64_t until, struct err *e)
 	    "\"always\"");
 }
 
+/* Anything that is not in the batch: an answer that must be this. */
+static int
+expect(struct redis *r, const char *text, int64_t until, struct err *e)
+{
+	redisReply *a = hear(r, until, e);
+	int rc = 0;
+
+	if (a == NULL)
+		return -1;
+	if (!says(a, text))
+		rc = err_set(e, ERR_TEMP, "%.150s", a->type == REDIS_REPLY_ERROR ?
+		    a->str : "an answer that is none");
+	freeReplyObject(a);
+	return rc;
+}
+
+/* Each is queued; where one is not, EXEC does none of them. */
+static int
+queued(struct redis *r, struct engine_event *v, size_t n, int64_t until,
+    struct err *e)
+{
+	bool full = false;
+	redisReply *a;
+
+	if (expect(r, "OK", until, e) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].answered)
+			continue;
+		if ((a = hear(r, until, e)) == NULL)
+			return -1;
+		full = full || is_full(a);
+		if (!says(a, "QUEUED") && !full) {
+			err_set(e, ERR_TEMP, "%.150s", a->type ==
+			    REDIS_REPLY_ERROR ? a->str : "an answer that is none");
+			freeReplyObject(a);
+			return -1;
+		}
+		freeReplyObject(a);
+	}
+	for (size_t i = 0; full && i < n; i++)
+		if (!v[i].answered) {
+			v[i].answered = true;
+			v[i].why = FULL;
+		}
+	return 0;
+}
+
+/* The answer of EXEC: one for each, or an error when one was not queued. */
+static int
+executed(struct redis *r, struct engine_event *v, size_t n, int64_t until,
+    struct err *e)
+{
+	redisReply *a = hear(r, until, e);
+	size_t i, at = 0;
+	int rc = 0;
+
+	if (a == NULL)
+		return -1;
+	for (i = 0; i < n; i++)
+		at += !v[i].answered;
+	if (at > 0 && (a->type != REDIS_REPLY_ARRAY || a->elements != at))
+		rc = err_set(e, ERR_TEMP, "%.150s", a->type == REDIS_REPLY_ERROR ?
+		    a->str : "an answer that is none");
+	for (i = at = 0; rc == 0 && i < n; i++)
+		if (!v[i].answered)
+			rc = understand(&v[i], a->element[at++], e);
+	freeReplyObject(a);
+	return rc;
+}
+
+/* What the round as a whole did not earn nobody is told. */
+static int
+take_back(struct engine_event *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].why == NULL)
+			v[i].answered = false;
+	return -1;
+}
+
 static int
 redis_put(void *self, struct engine_event *v, size_t n, int64_t until,
     struct err *e)
 {
 	struct redis *r = self;
+	int64_t left = until - when_steady();
 	char replicas[16], ms[24];
-	redisReply *a;
-	size_t i;
-	int rc = 0;
 
-	for (i = 0; i < n; i++)
+	redisAppendCommand(r->c, "MULTI");
+	for (size_t i = 0; i < n; i++)
 		if (!v[i].answered && append(r, &v[i]) == -1)
 			return err_set(e, ERR_OS, "no memory for a batch");
+	redisAppendCommand(r->c, "EXEC");
 	snprintf(replicas, sizeof(replicas), "%u", r->set.url.wait);
-	snprintf(ms, sizeof(ms), "%" PRId64, until - when_steady() > 1 ?
-	    until - when_steady() : 1);
+	snprintf(ms, sizeof(ms), "%" PRId64, left > 1 ? left : 1);
 	if (r->set.url.wait > 0)
 		redisAppendCommand(r->c, "WAIT %s %s", replicas, ms);
 	if (r->set.strict)
 		redisAppendCommand(r->c, "CONFIG GET appendfsync");
-	for (i = 0; i < n; i++) {
-		if (v[i].answered)
-			continue;
-		if ((a = hear(r, until, e)) == NULL) {
-			rc = -1;
-			break;
-		}
-		if (understand(&v[i], a, e) == -1)
-			rc = -1;
-		freeReplyObject(a);
-	}
-	if (i == n && r->set.url.wait > 0 && replicated(r, until, e) == -1)
-		rc = -2;
-	if (i == n && r->set.strict && rc != -2
-	    && still_durable(r, until, e) == -1)
-		rc = -2;
-	/* What the round as a whole did not earn nobody is told. */
-	for (i = 0; rc == -2 && i < n; i++)
-		if (v[i].why == NULL)
-			v[i].answered = false;
-	return rc == 0 ? 0 : -1;
+	if (queued(r, v, n, until, e) == -1)
+		return -1;
+	if (executed(r, v, n, until, e) == -1
+	    || (r->set.url.wait > 0 && replicated(r, until, e) == -1)
+	    || (r->set.strict && still_durable(r, until, e) == -1))
+		return take_back(v, n);
+	return 0;
 }
 
 static int

@@ -79,6 +79,12 @@ engine_settings() {
 	    within 10 health_says 'refused 1 *"maxmemory-policy" is "allkeys-lru"*'
 	redis CONFIG SET maxmemory-policy noeviction >/dev/null
 	check "and once it is set all is well" within 10 health_says 'stored*'
+	redis CONFIG SET maxmemory 1mb >/dev/null
+	like "what a full Redis does not take is refused" \
+	    "refused 1 the engine's memory is full" "$(put -e full || :)"
+	redis CONFIG SET maxmemory 0 >/dev/null
+	like "and taken when it has room, on the same connection" "stored *" \
+	    "$(put -e full)"
 	stop courier
 
 	DURABILITY='"durability": "engine-default",'

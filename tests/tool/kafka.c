@@ -7,11 +7,13 @@
  *	kafka SERVERS TOPIC ids			the event_id of each message
  *	kafka SERVERS TOPIC body|json EVENT-ID	of those with that event_id
  */
-#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
@@ -44,6 +46,22 @@ client(rd_kafka_type_t type, const char *servers)
 	return rk;
 }
 
+/*
+ * A broker answers at once.  The mock leaves Nagle's algorithm on, and two answers
+ * under way then wait 40 ms for an acknowledgement; accepted sockets inherit this.
+ */
+static void
+answer_at_once(void)
+{
+	int fd, yes = 1, listens;
+	socklen_t n = sizeof(listens);
+
+	for (fd = 3; fd < 256; fd++)
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n) == 0
+		    && listens)
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+}
+
 static _Noreturn void
 serve(const char *file)
 {
@@ -62,6 +80,7 @@ serve(const char *file)
 		die("no cluster");
 	if (rd_kafka_mock_topic_create(m, "events", PARTITIONS, BROKERS) != 0)
 		die("no topic");
+	answer_at_once();
 	if ((f = fopen(file, "w")) == NULL)
 		die(file);
 	fputs(rd_kafka_mock_cluster_bootstraps(m), f);
