@@ -221,7 +221,7 @@ int
 conf_settle(struct conf *c, const struct conf_place *at, struct buf *warn,
     struct err *e)
 {
-	struct str run, courier;
+	struct str run, courier, state = STR_NONE;
 
 	if (settle_inbox(c, at, warn, e) == -1 || settle_engine(c, e) == -1 ||
 	    settle_tokens(c, at, e) == -1 || settle_deliveries(c, e) == -1)
@@ -236,7 +236,14 @@ conf_settle(struct conf *c, const struct conf_place *at, struct buf *warn,
 	if (c->courier.p != NULL)
 		return 0;
 	run = first_directory(at->runtime_directory);
-	if (c->inbox_kind == INBOX_SQLITE)
+	/* Who may not write to /run has a place where an inbox would be. */
+	if (c->inbox_kind == INBOX_ENGINE && !at->root && run.p == NULL)
+		state = default_inbox(c->arena, at);
+	if (state.p != NULL)
+		courier = arena_printf(c->arena, "%.*scourier.sock",
+		    (int)(state.n - strlen("sqlite:inbox.db")),
+		    state.p + strlen("sqlite:"));
+	else if (c->inbox_kind == INBOX_SQLITE)
 		courier = arena_printf(c->arena, "%.*s.sock",
 		    STR_ARG(c->inbox_path));
 	else

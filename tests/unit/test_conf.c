@@ -1175,6 +1175,13 @@ static const struct {
 	{ "an engine", "{\"inbox\":\"redis://h/0/s\",\"inbox_secret\":\"env:A\","
 	  "\"hooks\":{\"/\":{\"auth\":\"none\"}}}", { .root = true },
 	  "redis://h/0/s", "/run/hooklatch/courier.sock", NULL, NULL },
+	{ "an engine and a user at home", "{\"inbox\":\"redis://h/0/s\"}",
+	  { .home = "/home/u" }, "redis://h/0/s",
+	  "/home/u/.local/state/hooklatch/courier.sock", NULL,
+	  "there are no hooks" },
+	{ "an engine under systemd", "{\"inbox\":\"redis://h/0/s\"}",
+	  { .home = "/", .runtime_directory = "/run/h" }, "redis://h/0/s",
+	  "/run/h/courier.sock", NULL, "there are no hooks" },
 	{ "an engine on Cloud Run", "{\"inbox\":\"nats://h/S/a\",\"durability\":"
 	  "\"engine-default\",\"hooks\":{\"/\":{\"auth\":\"none\"}}}",
 	  { .cloud_run = true }, "nats://h/S/a", "/run/hooklatch/courier.sock",

@@ -10,6 +10,7 @@
 #include "../../base/os.h"
 #include "../../courier/bodies.h"
 #include "../../courier/inbox.h"
+#include "../../courier/repeat_key.h"
 #include "../../courier/retention.h"
 #include "test.h"
 
@@ -916,6 +917,65 @@ sweep_away(void)
 		printf("%s is left\n", place);
 }
 
+/* The name by which an engine knows an event again: promise 4, as one text. */
+static const struct named {
+	const char	*says;
+	const char	*hook, *id, *body, *signs;	/* id, signs "": none */
+	bool		 proven;
+	uint32_t	 merge;
+	bool		 same;		/* as the one before */
+	uint64_t	 seconds;
+} names[] = {
+	{ "an id", "/a", "1", "x", "", false, 0, false, 100 },
+	{ "the same id with another body, nothing signed", "/a", "1", "y", "",
+	  false, 0, true, 100 },
+	{ "at another hook", "/b", "1", "y", "", false, 0, false, 100 },
+	{ "a proven id", "/a", "2", "x", "x", true, 0, false, 100 },
+	{ "a proven id with other bytes", "/a", "2", "y", "y", true, 0, true, 100 },
+	{ "an id that is not proven", "/a", "2", "y", "y", false, 0, false, 100 },
+	{ "the same", "/a", "2", "y", "y", false, 0, true, 100 },
+	{ "with other signed bytes", "/a", "2", "z", "z", false, 0, false, 100 },
+	{ "the same bytes under another id", "/a", "3", "z", "z", false, 0, false,
+	  100 },
+	{ "merged by its bytes", "/a", "", "x", "", false, 7, false, 7 },
+	{ "the same bytes", "/a", "", "x", "", false, 7, true, 7 },
+	{ "other bytes", "/a", "", "y", "", false, 7, false, 7 },
+	{ "known by nothing", "/a", "", "y", "", false, 0, false, REPEAT_OWN },
+	{ "known by nothing, once more", "/a", "", "y", "", false, 0, false,
+	  REPEAT_OWN },
+};
+
+static void
+test_names_for_engines(void)
+{
+	char name[REPEAT_NAME], before[REPEAT_NAME] = "";
+	unsigned char dice[10] = { 0 };
+	uint64_t seconds;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct named *t = &names[i];
+		struct event ev = { .hook = str_of(t->hook),
+		    .event_id = str_of(t->id), .body = str_of(t->body),
+		    .proven = t->proven, .merge = t->merge, .remember = 50,
+		    .body_fd = -1 };
+
+		dice[0] = (unsigned char)i;
+		event_mint(ev.id, 1, dice);
+		if (t->signs[0] != '\0') {
+			ev.signed_bytes = true;
+			digest_sha256(str_of(t->signs), ev.digest);
+		}
+		repeat_name(name, &seconds, &ev, 100);
+		CHECKF((strcmp(name, before) == 0) == t->same, "%s", t->says);
+		CHECKF(strlen(name) == REPEAT_NAME - 1 && seconds == t->seconds,
+		    "%s: %llu seconds", t->says, (unsigned long long)seconds);
+		memcpy(before, name, sizeof(before));
+		repeat_name(name, &seconds, &ev, 100);
+		CHECKF(strcmp(name, before) == 0, "%s: sent again by a worker it has "
+		    "the same name", t->says);
+	}
+}
+
 int
 main(void)
 {
@@ -934,6 +994,7 @@ main(void)
 	test_retention_by_bytes();
 	test_files();
 	test_names();
+	test_names_for_engines();
 	test_a_row_is_exact();
 	test_locks();
 	test_versions();
