@@ -409,8 +409,9 @@ send_batch(struct remote *g, struct puts *some, uint64_t remember, int64_t until
 	buf_reset(&g->text);
 	for (i = 0, p = some->first; p != NULL; p = p->next)
 		write_one(g, &g->events[i++], p, remember);
+	/* Without memory for its lines nothing of a batch is sent, or answered. */
 	if (!buf_ok(&g->text))
-		err_set(&e, ERR_OS, "no memory for a batch");
+		log_say(g->log, LOG_ERROR_, "no memory for %zu events", some->n);
 	for (i = 0; i < some->n && buf_ok(&g->text); i++) {
 		measure(g, &g->events[i], g->largest, &at);
 		n += !g->events[i].answered;
