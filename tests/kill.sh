@@ -28,7 +28,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift 2
 done
-RATE=$((EVENTS < 6000 ? 400 : EVENTS > 15000 ? 1000 : EVENTS / 15))	# a second
+RATE=$((EVENTS < 6000 ? 150 : EVENTS > 15000 ? 1000 : EVENTS / 15))	# a second
 SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
 RANDOM=$SEED
 KINDS=(master worker courier nginx nginx-worker serve)
