@@ -47,7 +47,7 @@ endif
 # What each program is made of.  The lists are the map: the road never holds
 # the courier, the courier never holds FastCGI.
 BASE	= base/arena base/buf base/codec base/digest base/err base/json \
-	  base/log base/os base/str base/when
+	  base/log base/os base/sign base/str base/when
 WALL	= event wire bundle letter conf conf_place engine_url key_source stats
 # The leaves of judging know keys and bytes only.
 LEAVES	= auth_mac auth_key auth_static auth_jws auth_cert auth_cipher
@@ -62,7 +62,7 @@ COURIER	= courier/main courier/door courier/store_sqlite courier/batch courier/b
 	  courier/half courier/transfer courier/keys \
 	  courier/captured courier/quarantine courier/errands \
 	  courier/ledger courier/delivery courier/attempt \
-	  courier/exec courier/http courier/totals \
+	  courier/exec courier/google courier/http courier/totals \
 	  courier/engine $(ENGINES)
 # Requests made, not judged: in the tool and the tests, never in the handler.
 SAMPLE	= auth_sign forge provider_examples provider_schema \
@@ -175,7 +175,7 @@ $(BUILD)/tests/wycheproof: tests/tool/wycheproof.c $(call obj,$(LEAVES) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/poster: tests/tool/poster.c \
-    $(call obj,courier/attempt courier/http courier/transfer $(WALL) \
+    $(call obj,courier/attempt courier/google courier/http courier/transfer $(WALL) \
     $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) -lcurl \

@@ -358,6 +358,12 @@ fits_template(struct str *s)
 }
 
 static bool
+fits_google(struct str *s)
+{
+	return str_eq(*s, STR("access")) || str_eq(*s, STR("id"));
+}
+
+static bool
 fits_place(struct str *s)
 {
 	struct str rest = *s, kind = str_cut(&rest, ':');
@@ -471,6 +477,11 @@ static const struct kind k_variables = { PAIRS, "object",
 static const struct kind k_template = { TEXT, "text",
 	"a template of at most 64 KiB", NULL, NULL, fits_template, NULL, false,
 	false };
+static const struct kind k_google = { TEXT, "word", "access or id",
+	"^(access|id)$", NULL, fits_google, NULL, false, false };
+static const struct kind k_plain = { TEXT, "text",
+	"a text without control characters", "^.+$", NULL, fits_text,
+	NULL, false, false };
 static const struct kind k_place = { TEXT, "text",
 	"a place like \"body:repository.id\", \"header:X-Shop\" or \"query:shop\"",
 	"^(body|field|header|query):.+$", NULL, fits_place, NULL, false, false };
@@ -701,6 +712,17 @@ static const struct option options[] = {
   "A token for the Authorization header.", 0 },
 { DESTINATION, "basic", &k_fetch_secret, IN(destination, basic), NULL, NULL,
   "USER:PASSWORD for the Authorization header.", 0 },
+{ DESTINATION, "google", &k_google, IN(destination, google), NULL, NULL,
+  "A token of Google's for the Authorization header: access for Google's APIs, id for "
+  "services behind Google's front, like Cloud Run.", 0 },
+{ DESTINATION, "audience", &k_plain, IN(destination, audience), NULL, NULL,
+  "For whom an ID token is made out, instead of the URL without its query.", 0 },
+{ DESTINATION, "scope", &k_plain, IN(destination, scope), NULL, NULL,
+  "What an access token is for, instead of all of Google Cloud; several with spaces "
+  "between them.", 0 },
+{ DESTINATION, "credentials", &k_fetch_secret, IN(destination, credentials), NULL, NULL,
+  "The JSON of Google's credentials that tokens are had with, instead of the file that "
+  "GOOGLE_APPLICATION_CREDENTIALS names or else the machine's own.", 0 },
 { DESTINATION, "timeout", &k_time, IN(destination, timeout), "30s", "100ms to 1d",
   "For one attempt.", 0 },
 { DESTINATION, "concurrency", &k_count, IN(destination, concurrency), "8",
@@ -1513,7 +1535,11 @@ destination_finish(struct reader *r, const struct json_object *v,
 	    http && d->nenvironment > 0 ? "environment" :
 	    exec && d->nheaders > 0 ? "headers" : exec && d->body.n > 0 ? "body" :
 	    exec && d->sign.n > 0 ? "sign" : exec && d->bearer.n > 0 ? "bearer" :
-	    exec && d->basic.n > 0 ? "basic" : NULL;
+	    exec && d->basic.n > 0 ? "basic" : exec && d->google.n > 0 ? "google" :
+	    exec && d->audience.n > 0 ? "audience" : exec && d->scope.n > 0 ? "scope" :
+	    exec && d->credentials.n > 0 ? "credentials" : NULL;
+	unsigned who = (d->bearer.n > 0) + (d->basic.n > 0) + (d->google.n > 0);
+	bool id = str_eq(d->google, STR("id"));
 	struct err e;
 
 	if (exec == http)
@@ -1529,9 +1555,18 @@ destination_finish(struct reader *r, const struct json_object *v,
 	if (http && letters_wrong(d, &e))
 		return json_err(r->doc, v, r->e, "destination %s: %s",
 		    quoted(d->name).p, e.text);
-	if (d->bearer.n > 0 && d->basic.n > 0)
-		return json_err(r->doc, v, r->e, "destination %s has \"bearer\" and "
-		    "\"basic\"; one of them is too much", quoted(d->name).p);
+	if (who > 1)
+		return json_err(r->doc, v, r->e, "destination %s has more than one of "
+		    "\"bearer\", \"basic\" and \"google\"", quoted(d->name).p);
+	if (d->audience.n > 0 && !id)
+		return json_err(r->doc, v, r->e, "destination %s: \"audience\" goes "
+		    "with \"google\": \"id\"", quoted(d->name).p);
+	if (d->scope.n > 0 && (d->google.n == 0 || id))
+		return json_err(r->doc, v, r->e, "destination %s: \"scope\" goes with "
+		    "\"google\": \"access\"", quoted(d->name).p);
+	if (d->credentials.n > 0 && d->google.n == 0)
+		return json_err(r->doc, v, r->e, "destination %s: \"credentials\" goes "
+		    "with \"google\"", quoted(d->name).p);
 	if (d->retry_first > d->retry_most)
 		return json_err(r->doc, v, r->e, "destination %s: \"first\" of "
 		    "\"retry\" is longer than \"most\"", quoted(d->name).p);

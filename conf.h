@@ -69,6 +69,14 @@ struct destination {
 	struct str	sign;		/* references, or empty */
 	struct str	bearer;
 	struct str	basic;		/* of "USER:PASSWORD" */
+	struct str	google;		/* "access", "id", or empty */
+	struct str	audience;	/* of an ID token; empty: by the URL */
+	struct str	scope;		/* of an access token; empty: the widest */
+	struct str	credentials;	/* a reference; empty: the machine's */
+	struct str	credentials_used; /* by conf_settle(): the same, or what the
+					 * environment names; empty: the metadata
+					 * server's */
+	struct str	metadata;	/* by conf_settle(): its host, or empty */
 
 	/* when, how often, in what order */
 	int64_t		 timeout;	/* ms for one attempt */
@@ -212,11 +220,15 @@ struct conf_place {
 	const char	*xdg_state_home;	/* or NULL */
 	const char	*home;			/* or NULL */
 	bool		 cloud_run;		/* K_SERVICE is set */
+	const char	*(*variable)(const char *name);	/* NULL: there are none */
 	bool		(*is_tmpfs)(const char *path);	/* of its first
 					 * directory that exists */
 };
 int	conf_settle(struct conf *, const struct conf_place *,
 	    struct buf *warn, struct err *);
+/* The variables of Google's that a destination goes by; NULL-ended. */
+#define CONF_GOOGLE_VARIABLES	2
+extern const char *const conf_google_variables[CONF_GOOGLE_VARIABLES + 1];
 /* The place of this process. */
 struct conf_place conf_here(void);
 

@@ -18,6 +18,12 @@
 #define PROVIDER_MAX	(1 << 20)	/* bytes of a provider's file */
 #define SOCKET_MAX	107		/* sizeof(sun_path) - 1 */
 
+static const char *
+environment(const char *name)
+{
+	return getenv(name);
+}
+
 /* --- the environment alone ---------------------------------------------------- */
 
 /* An empty variable is one that was not set. */
@@ -217,6 +223,36 @@ settle_deliveries(const struct conf *c, struct err *e)
 	return 0;
 }
 
+/* Of the courier's half; in the other they are not set, and not looked at. */
+const char *const conf_google_variables[CONF_GOOGLE_VARIABLES + 1] = {
+	"GOOGLE_APPLICATION_CREDENTIALS",
+	"GCE_METADATA_HOST", NULL };
+
+static int
+settle_google(struct conf *c, const struct conf_place *at, struct err *e)
+{
+	const char *file = at->variable == NULL ? NULL :
+	    filled(at->variable("GOOGLE_APPLICATION_CREDENTIALS"));
+	const char *host = at->variable == NULL ? NULL :
+	    filled(at->variable("GCE_METADATA_HOST"));
+
+	for (size_t i = 0; i < c->ndestinations; i++) {
+		struct destination *d = &c->destinations[i];
+
+		d->credentials_used = d->credentials;
+		if (d->google.n == 0)
+			continue;
+		if (d->credentials.n == 0 && file != NULL)
+			d->credentials_used = arena_printf(c->arena, "file:%s", file);
+		if (host != NULL)
+			d->metadata = arena_str(c->arena, str_of(host));
+		if ((file != NULL && d->credentials_used.p == NULL) ||
+		    (host != NULL && d->metadata.p == NULL))
+			return err_set(e, ERR_OS, "%.*s: no memory", STR_ARG(c->name));
+	}
+	return 0;
+}
+
 int
 conf_settle(struct conf *c, const struct conf_place *at, struct buf *warn,
     struct err *e)
@@ -224,7 +260,8 @@ conf_settle(struct conf *c, const struct conf_place *at, struct buf *warn,
 	struct str run, courier, state = STR_NONE;
 
 	if (settle_inbox(c, at, warn, e) == -1 || settle_engine(c, e) == -1 ||
-	    settle_tokens(c, at, e) == -1 || settle_deliveries(c, e) == -1)
+	    settle_tokens(c, at, e) == -1 || settle_deliveries(c, e) == -1 ||
+	    settle_google(c, at, e) == -1)
 		return -1;
 	if (c->nhooks == 0 && warn != NULL)
 		buf_put(warn, STR("there are no hooks: every request will be "
@@ -269,17 +306,12 @@ conf_here(void)
 		.xdg_state_home = getenv("XDG_STATE_HOME"),
 		.home = getenv("HOME"),
 		.cloud_run = filled(getenv("K_SERVICE")) != NULL,
+		.variable = environment,
 		.is_tmpfs = os_is_tmpfs,
 	};
 }
 
 /* --- the bundle ------------------------------------------------------------------- */
-
-static const char *
-environment(const char *name)
-{
-	return getenv(name);
-}
 
 /*
  * The courier's environment holds no SECRET, for the hook is not its half; what
@@ -357,10 +389,10 @@ gather_secrets(struct bundle *b, const struct conf *c, struct err *e)
 static int
 gather_of_destination(struct bundle *b, const struct destination *d, struct err *e)
 {
-	const struct str own[] = { d->sign, d->bearer, d->basic };
+	const struct str own[] = { d->sign, d->bearer, d->basic, d->credentials_used };
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < 3; i++)
+	for (size_t i = 0; rc == 0 && i < 4; i++)
 		if (conf_is_reference(own[i]))
 			rc = bundle_read_secret(b, own[i], e);
 	for (size_t i = 0; rc == 0 && i < d->nenvironment; i++)
@@ -461,7 +493,9 @@ conf_gather(const char *path, enum conf_half half, struct err *e)
 	    path != NULL ? path : CONF_ENVIRONMENT, e);
 	if (c == NULL)
 		goto bad;
-	if ((half == HALF_ROAD && gather_secrets(b, c, e) == -1) ||
+	if ((half == HALF_COURIER && settle_google(c, &(struct conf_place){
+	    .variable = environment }, e) == -1) ||
+	    (half == HALF_ROAD && gather_secrets(b, c, e) == -1) ||
 	    (half == HALF_COURIER && gather_courier_secrets(b, c, e) == -1) ||
 	    gather_providers(b, c, e) == -1)
 		goto bad;

@@ -429,6 +429,17 @@ letter_host(struct str url)
 	return str_head(url, n);
 }
 
+struct str
+letter_audience(struct str url)
+{
+	struct str whole = str_head(url, str_find(url, '?') < 0 ? url.n :
+	    (size_t)str_find(url, '?'));
+	struct str host = letter_host(url);
+
+	return str_find(whole, '{') < 0 ? whole :
+	    (struct str){ url.p, (size_t)(host.p + host.n - url.p) };
+}
+
 static int
 check_host(struct str url, struct err *e)
 {

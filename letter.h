@@ -60,6 +60,12 @@ int	letter_write(struct buf *, struct str template, enum letter_kind,
 /* "host:port" of a URL, or of a template of one, as it is written there. */
 struct str	letter_host(struct str url);
 
+/*
+ * Of a template of a URL: whom an ID token for it is made out to.  The URL without its
+ * query; a path with words in it is not the same for all events, so there it is the host's.
+ */
+struct str	letter_audience(struct str url);
+
 /* Printable, tabs, bytes above ASCII: what the value of a header may hold. */
 bool	letter_is_value(struct str);
 

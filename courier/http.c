@@ -13,6 +13,7 @@
 #include "../base/digest.h"
 #include "../base/json.h"
 #include "../base/when.h"
+#include "google.h"
 #include "http.h"
 #include "../letter.h"
 #include "transfer.h"
@@ -22,6 +23,12 @@
 #define HEADERS_OURS	16	/* at most of those that are not the destination's */
 #define SECRET_LEAST	4	/* bytes: shorter ones are in every text */
 #define PIECE		(64 * 1024)	/* of a body in a file, to be signed */
+
+#ifdef TEST_NO_SECOND_TOKEN	/* tests/google.sh must notice */
+#define SECOND	false
+#else
+#define SECOND	true
+#endif
 
 /* One attempt while it is here. */
 struct sending {
@@ -38,6 +45,11 @@ struct sending {
 	struct str	*secrets;	/* that are in them, to be known again */
 	size_t		 nsecrets;
 	struct curl_slist *lines;	/* the same, as libcurl wants them */
+
+	struct str	 url;
+	struct google_waiter waiter;	/* for a token; first of what begins later */
+	struct str	 token;		/* that went with it, or .n 0 */
+	bool		 again;		/* another one does */
 
 	bool		 no_body;	/* GET and HEAD */
 	bool		 from_file;
@@ -60,6 +72,7 @@ struct http {
 	struct attempt_taker taker;
 	struct str	 ca_file;
 	CURLM		*multi;
+	struct google	*google;
 	struct sending	*under_way[HTTP_MOST];
 	size_t		 nunder_way;
 
@@ -263,7 +276,66 @@ sign(struct sending *s, struct err *e)
 
 /* --- who we are ------------------------------------------------------------------------ */
 
-/* The place where an Authorization is made, whatever kind the destination has. */
+static struct google_want
+want_of(const struct sending *s)
+{
+	const struct destination *to = s->attempt->to;
+	struct google_want w = { .id = str_eq(to->google, STR("id")),
+		.scope = to->scope, .audience = to->audience, .metadata = to->metadata };
+
+	if (to->credentials_used.n > 0)
+		w.credentials = bundle_secret(s->attempt->secrets, to->credentials_used);
+	if (w.id && w.audience.n == 0)
+		w.audience = letter_audience(to->url);
+	return w;
+}
+
+static int
+with_token(struct sending *s, struct str token, struct err *e)
+{
+	struct str value;
+
+	s->token = arena_str(s->arena, token);
+	value = arena_join(s->arena, (struct str []){ STR("Bearer "), token }, 2);
+	if (s->token.p == NULL || value.p == NULL)
+		return no_memory(e);
+	remember(s, s->token);
+	set_header(s, STR("Authorization"), value);
+	return 0;
+}
+
+static int
+no_token(const struct err *why, struct err *e)
+{
+	return err_set(e, why->code == ERR_OS ? ERR_OS : ERR_AWAY,
+	    "nothing was sent, there is no token of Google's: %s", why->text);
+}
+
+/* 1: it is waited for. */
+static int
+by_google(struct sending *s, struct err *e)
+{
+	struct google_want w = want_of(s);
+	struct str token;
+	struct err why;
+
+	if (s->attempt->to->credentials_used.n > 0 && w.credentials.n == 0)
+		return err_set(e, ERR_CONF, "credentials: the secret was not read");
+	switch (google_ask(s->http->google, &w, &s->waiter, &token, &why)) {
+	case GOOGLE_HERE:
+		return with_token(s, token, e);
+	case GOOGLE_WAIT:
+		return 1;
+	case GOOGLE_NONE:
+		break;
+	}
+	return no_token(&why, e);
+}
+
+/*
+ * The place where an Authorization is made, whatever kind the destination has.  1: it
+ * comes later, and told() goes on.
+ */
 static int
 authorize(struct sending *s, struct err *e)
 {
@@ -287,7 +359,7 @@ authorize(struct sending *s, struct err *e)
 		value = bytes.p == NULL ? STR_NONE : arena_join(s->arena,
 		    (struct str []){ STR("Basic "), bytes }, 2);
 	} else {
-		return 0;
+		return to->google.n > 0 ? by_google(s, e) : 0;
 	}
 	if (value.p == NULL)
 		return no_memory(e);
@@ -339,21 +411,21 @@ write_body(struct sending *s, struct letter *l, struct err *e)
 }
 
 static int
-write_url(struct sending *s, struct letter *l, struct str *url, struct err *e)
+write_url(struct sending *s, struct letter *l, struct err *e)
 {
 	struct buf out = BUF(LETTER_URL_MAX);
 	int r = letter_write(&out, s->attempt->to->url, LETTER_URL, l, s->arena, e);
 
-	*url = arena_str(s->arena, buf_str(&out));
+	s->url = arena_str(s->arena, buf_str(&out));
 	buf_free(&out);
 	if (r == -1)
 		return err_at(e, "the URL");
-	return url->p == NULL ? no_memory(e) : 0;
+	return s->url.p == NULL ? no_memory(e) : 0;
 }
 
-/* All that is written of the event and the secrets; nothing is sent yet. */
+/* All that is written of the event and the secrets; nothing is sent yet.  As authorize(). */
 static int
-render(struct sending *s, struct str *url, struct err *e)
+render(struct sending *s, struct err *e)
 {
 	const struct attempt *a = s->attempt;
 	struct letter l = { .event = &a->event, .destination = a->to->name,
@@ -365,10 +437,10 @@ render(struct sending *s, struct str *url, struct err *e)
 	    (a->to->nheaders + HEADERS_OURS) * sizeof(s->secrets[0]));
 	if (s->headers == NULL || s->secrets == NULL)
 		return no_memory(e);
-	if (write_url(s, &l, url, e) == -1 || write_body(s, &l, e) == -1 ||
+	if (write_url(s, &l, e) == -1 || write_body(s, &l, e) == -1 ||
 	    ours(s, e) == -1 || theirs(s, &l, e) == -1)
 		return -1;
-	s->host = letter_host(*url);
+	s->host = letter_host(s->url);
 	if (a->to->sign.n > 0 && sign(s, e) == -1)
 		return -1;
 	return authorize(s, e);
@@ -538,12 +610,19 @@ set_all(struct sending *s, const char *url)
 /* --- an attempt from its beginning to its end ------------------------------------------------ */
 
 static void
-sending_free(struct sending *s)
+lines_free(struct sending *s)
 {
-	curl_easy_cleanup(s->easy);
 	for (struct curl_slist *l = s->lines; l != NULL; l = l->next)
 		explicit_bzero(l->data, strlen(l->data));
 	curl_slist_free_all(s->lines);
+	s->lines = NULL;
+}
+
+static void
+sending_free(struct sending *s)
+{
+	curl_easy_cleanup(s->easy);
+	lines_free(s);
 	buf_free(&s->made);
 	arena_wipe(s->arena);
 	free(s);
@@ -604,12 +683,64 @@ not_sent(struct attempt *a, const struct err *e)
 	    e->text);
 }
 
+/* Off it goes, or it ends here.  r: what authorize() gave. */
+static void
+launch(struct sending *s, int r, struct err *e)
+{
+	if (r == 1)
+		return;
+	if (r == 0 && ((s->easy = curl_easy_init()) == NULL || !set_all(s, s->url.p) ||
+	    curl_multi_add_handle(s->http->multi, s->easy) != CURLM_OK))
+		r = no_memory(e);
+	if (r == -1) {
+		not_sent(s->attempt, e);
+		end(s);
+	}
+}
+
+/* The token that it waited for. */
+static void
+told(struct google_waiter *w, struct str token, const struct err *why)
+{
+	struct sending *s = (struct sending *)(void *)((char *)w -
+	    offsetof(struct sending, waiter));
+	struct err e = { ERR_NONE, "" };
+
+	launch(s, token.p == NULL ? no_token(why, &e) : with_token(s, token, &e), &e);
+}
+
+/*
+ * A token may end before its time: revoked, or by another's clock.  Once it is sent
+ * again with a new one, and nobody hears of the first.
+ */
+static bool
+goes_again(struct sending *s, long status)
+{
+	struct google_want w = want_of(s);
+	struct err e = { ERR_NONE, "" };
+
+	if (!SECOND || status != 401 || s->token.n == 0 || s->again)
+		return false;
+	google_refused(s->http->google, &w, s->token);
+	curl_easy_cleanup(s->easy);
+	s->easy = NULL;
+	lines_free(s);
+	buf_reset(&s->attempt->output);
+	s->again = true;
+	s->enough = false;
+	s->answer = s->answer_headers = 0;
+	s->sent = 0;
+	s->retry_after = 0;
+	s->error[0] = '\0';
+	launch(s, by_google(s, &e), &e);
+	return true;
+}
+
 static void
 begin(struct http *h, struct attempt *a)
 {
 	struct sending *s = calloc(1, sizeof(*s));
 	struct err e = { ERR_NONE, "" };
-	struct str url;
 
 	if (s == NULL || (s->arena = arena_new(LETTER_MEMORY)) == NULL) {
 		free(s);
@@ -620,18 +751,12 @@ begin(struct http *h, struct attempt *a)
 	}
 	s->http = h;
 	s->attempt = a;
+	s->waiter.told = told;
 	s->began = when_steady();
 	a->sender = s;
 	s->place = h->nunder_way++;
 	h->under_way[s->place] = s;
-	if (render(s, &url, &e) == 0 && ((s->easy = curl_easy_init()) == NULL ||
-	    !set_all(s, url.p) ||
-	    curl_multi_add_handle(h->multi, s->easy) != CURLM_OK))
-		no_memory(&e);
-	if (e.code != ERR_NONE) {
-		not_sent(a, &e);
-		end(s);
-	}
+	launch(s, render(s, &e), &e);
 }
 
 /* --- what came of it ---------------------------------------------------------------------------- */
@@ -760,6 +885,8 @@ done(struct http *h, CURL *easy, CURLcode rc)
 	struct sending *s = NULL;
 	long status = 0;
 
+	if (google_done(h->google, easy, rc))
+		return;
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&s);
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_multi_remove_handle(h->multi, easy);
@@ -768,6 +895,8 @@ done(struct http *h, CURL *easy, CURLcode rc)
 		    "the body could not be read from its file");
 	else if (s->headers_long)
 		say(s, "answered with more than %d KiB of headers", HTTP_HEADERS / 1024);
+	else if ((rc == CURLE_OK || s->enough) && goes_again(s, status))
+		return;
 	else if (rc == CURLE_OK || s->enough)
 		answered(s, status);
 	else
@@ -815,7 +944,8 @@ end_all(struct http *h)
 	while (h->nunder_way > 0) {
 		struct sending *s = h->under_way[h->nunder_way - 1];
 
-		curl_multi_remove_handle(h->multi, s->easy);
+		if (s->easy != NULL)
+			curl_multi_remove_handle(h->multi, s->easy);
 		stopped(s->attempt);
 		end(s);
 	}
@@ -853,6 +983,7 @@ work(void *arg)
 static void
 http_free(struct http *h)
 {
+	google_free(h->google);
 	curl_multi_cleanup(h->multi);
 	pthread_mutex_destroy(&h->lock);
 	free((char *)(uintptr_t)h->ca_file.p);
@@ -876,6 +1007,7 @@ http_start(const char *ca_file, struct log *log, const struct attempt_taker *tak
 	pthread_mutex_init(&h->lock, NULL);
 	h->ca_file = str_of(ca_file == NULL ? NULL : strdup(ca_file));
 	if ((ca_file != NULL && h->ca_file.p == NULL) ||
+	    (h->google = google_new(h->multi, h->ca_file)) == NULL ||
 	    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_KEPT) !=
 	    CURLM_OK || pthread_create(&h->thread, NULL, work, h) != 0) {
 		err_set(e, ERR_OS, "the thread that sends over HTTP did not start");

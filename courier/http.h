@@ -2,6 +2,7 @@
  * http.h - attempts that are sent over HTTP, all of them by one thread.
  *
  *	http_give --> render: URL, headers, body, signature (letter.h)
+ *	          --> a token of Google's, where one is wanted (google.h)
  *	          --> libcurl's multi handle, connections kept, HTTP/2 over TLS
  *	          --> the status judged --> ended
  *

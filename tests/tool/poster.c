@@ -4,7 +4,7 @@
  *	poster CA_FILE|-
  *
  * Reads a line of JSON for each attempt: a destination's url, method, headers, body,
- * sign, bearer, basic, timeout (ms), and of the event body or body_file (a path),
+ * sign, bearer, basic, google, audience, scope, credentials, metadata, timeout (ms), and of the event body or body_file (a path),
  * body_headers ([[name, value]...]), type, event_id, trace, request_id, size; besides
  * tag, to know it by, times (1) and attempt (1).  A line "stop" stops at once; at the end
  * of the input it is waited for all.  Writes a line of JSON for each outcome.
@@ -138,6 +138,11 @@ attempt(const struct json_doc *doc, const struct bundle *secrets)
 	to->sign = text(o, "sign", a, "");
 	to->bearer = text(o, "bearer", a, "");
 	to->basic = text(o, "basic", a, "");
+	to->google = text(o, "google", a, "");
+	to->audience = text(o, "audience", a, "");
+	to->scope = text(o, "scope", a, "");
+	to->credentials_used = text(o, "credentials", a, "");
+	to->metadata = text(o, "metadata", a, "");
 	to->timeout = number(o, "timeout", 20000);
 	if ((m = json_member(o, "headers")) != NULL) {
 		to->nheaders = json_count(m);

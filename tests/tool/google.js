@@ -1,0 +1,690 @@
+/*
+ * google.js - the courier as a caller of Google's services, against small fakes of them.
+ *
+ *	node tests/tool/google.js tokens POSTER DIRECTORY
+ *		what tokens are asked for, kept, asked for again; prints what is not as
+ *		promised, and last "P passed F failed".  POSTER is tests/tool/poster.c; in
+ *		DIRECTORY is key.pem, an RSA key
+ *	node tests/tool/google.js unguarded POSTER DIRECTORY
+ *		of a POSTER that keeps no token and never tries a second one: prints what
+ *		became of it
+ *	node tests/tool/google.js clients DIRECTORY
+ *		the fakes, by Google's own clients; prints as tokens does
+ *	node tests/tool/google.js fake DIRECTORY PORT
+ *		the fakes alone, for tests/google.sh; GET /seen and /reset are its own
+ */
+'use strict';
+
+const crypto = require('node:crypto');
+const fs = require('node:fs');
+const http = require('node:http');
+const path = require('node:path');
+const readline = require('node:readline');
+const { spawn } = require('node:child_process');
+
+const [MODE, ...REST] = process.argv.slice(2);
+const POSTER = MODE === 'tokens' || MODE === 'unguarded' ? REST.shift() : '';
+const DIRECTORY = REST[0], WANTED_PORT = Number(REST[1] ?? 0);
+const KEY = fs.readFileSync(path.join(DIRECTORY, 'key.pem'), 'utf8');
+const PUBLIC = crypto.createPublicKey(KEY);
+const EMAIL = 'hooks@p.iam.gserviceaccount.com';
+const CLOUD = 'https://www.googleapis.com/auth/cloud-platform';
+const LATER_MS = 60000;	/* by then anything is done */
+
+let passed = 0, failed = 0;
+
+function check(promise, holds, what)
+{
+	if (holds) {
+		passed++;
+		return;
+	}
+	failed++;
+	console.log(`not kept: ${promise}` +
+	    (what === undefined ? '' : ` (${JSON.stringify(what)?.slice(0, 600)})`));
+}
+
+function is(promise, got, wanted)
+{
+	check(promise, JSON.stringify(got) === JSON.stringify(wanted), got);
+}
+
+/* --- the fakes: who hands out tokens -------------------------------------------------- */
+
+let port = 0;
+let asked = {};			/* how often, by what */
+let seen = [];			/* requests of services: {service, token, body, ...} */
+let faults = {};		/* by what: a row of faults, the next one first */
+let issued = new Map();		/* token -> what it is for */
+let life = 3600;		/* s */
+let number = 0;
+
+function count(what)
+{
+	asked[what] = (asked[what] ?? 0) + 1;
+}
+
+function fresh()
+{
+	asked = {};
+	seen = [];
+	faults = {};
+	life = 3600;
+}
+
+function token(facts)
+{
+	const name = `ya29.token-${++number}`;
+
+	issued.set(name, facts);
+	return name;
+}
+
+const b64 = (o) => Buffer.from(JSON.stringify(o)).toString('base64url');
+
+function id_token(audience, from)
+{
+	const now = Math.floor(Date.now() / 1000);
+	const text = `${b64({ alg: 'RS256', typ: 'JWT', kid: 'k' })}.${b64({ aud: audience,
+	    email: EMAIL, iat: now, exp: now + life, n: ++number })}`;
+	const name = `${text}.${crypto.sign('sha256', Buffer.from(text), KEY).toString('base64url')}`;
+
+	issued.set(name, { id: true, audience, from });
+	return name;
+}
+
+function say(response, status, body, headers = {})
+{
+	response.writeHead(status, { 'content-type': 'application/json', ...headers });
+	response.end(JSON.stringify(body));
+}
+
+function error(response, status, word, message = 'so it is')
+{
+	say(response, status, { error: { code: status, message, status: word } });
+}
+
+/* "Is it one?"  Then what a fault does was done. */
+function fault(what, response)
+{
+	const one = faults[what]?.shift();
+
+	if (one === undefined || one === 'ok')
+		return false;
+	count(`${what} ${one}`);
+	switch (one) {
+	case '401':
+		error(response, 401, 'UNAUTHENTICATED');
+		break;
+	case '429':
+		say(response, 429, { error: { code: 429, status: 'RESOURCE_EXHAUSTED' } },
+		    { 'retry-after': '1' });
+		break;
+	case '503':
+		error(response, 503, 'UNAVAILABLE');
+		break;
+	case 'slow':
+		setTimeout(() => response.destroy(), LATER_MS).unref();
+		break;
+	case 'reset':
+		response.writeHead(200, { 'content-length': 1000 });
+		response.write('{"half":', () => setTimeout(() => response.destroy(), 50));
+		break;
+	case 'html':
+		response.writeHead(200, { 'content-type': 'text/html' });
+		response.end('<html>please log in</html>');
+		break;
+	default:
+		error(response, Number(one), 'INTERNAL');
+	}
+	return true;
+}
+
+function metadata(url, request, response)
+{
+	const flavour = { 'metadata-flavor': 'Google' };
+
+	if (request.headers['metadata-flavor'] !== 'Google')
+		return error(response, 403, 'PERMISSION_DENIED');
+	if (url.pathname === '/' || url.pathname.endsWith('/instance'))
+		return say(response, 200, {}, flavour);
+	count('metadata');
+	if (fault('metadata', response))
+		return undefined;
+	if (url.pathname.endsWith('/identity')) {
+		response.writeHead(200, flavour);
+		response.end(id_token(url.searchParams.get('audience'), 'metadata'));
+		return undefined;
+	}
+	return say(response, 200, { access_token: token({ from: 'metadata',
+	    scope: url.searchParams.get('scopes') }), expires_in: life,
+	    token_type: 'Bearer' }, faults.stranger ? {} : flavour);
+}
+
+/* RFC 7523, as strictly as Google's. */
+function by_assertion(form, response)
+{
+	const parts = form.get('assertion').split('.');
+	const claims = JSON.parse(Buffer.from(parts[1], 'base64url'));
+	const head = JSON.parse(Buffer.from(parts[0], 'base64url'));
+	const now = Date.now() / 1000;
+
+	count('assertion');
+	if (head.alg !== 'RS256' || (head.kid ?? 'key-1') !== 'key-1' || parts.length !== 3 ||
+	    !crypto.verify('sha256', Buffer.from(`${parts[0]}.${parts[1]}`), PUBLIC,
+	    Buffer.from(parts[2], 'base64url')) || claims.iss !== EMAIL ||
+	    ![here('/token'), 'https://www.googleapis.com/oauth2/v4/token',
+	    'https://oauth2.googleapis.com/token'].includes(claims.aud) || Math.abs(claims.iat - now) > 60 ||
+	    claims.exp - claims.iat > 3600)
+		return say(response, 400, { error: 'invalid_grant',
+		    error_description: 'Invalid JWT Signature.' });
+	if (claims.target_audience !== undefined)
+		return say(response, 200, { id_token: id_token(claims.target_audience, 'key') });
+	return say(response, 200, { access_token: token({ from: 'key', scope: claims.scope }),
+	    expires_in: life, token_type: 'Bearer' });
+}
+
+function token_endpoint(form, response)
+{
+	if (fault('token', response))
+		return undefined;
+	if (form.get('grant_type') === 'urn:ietf:params:oauth:grant-type:jwt-bearer')
+		return by_assertion(form, response);
+	count('refresh');
+	if (form.get('grant_type') !== 'refresh_token' || form.get('client_id') !== 'id' ||
+	    form.get('client_secret') !== 'the client\'s secret' ||
+	    form.get('refresh_token') !== '1//refresh+token/')
+		return say(response, 400, { error: 'invalid_grant' });
+	return say(response, 200, { access_token: token({ from: 'person' }), expires_in: life,
+	    scope: CLOUD, token_type: 'Bearer' });
+}
+
+function sts(form, response)
+{
+	count('sts');
+	if (fault('sts', response))
+		return undefined;
+	if (form.get('grant_type') !== 'urn:ietf:params:oauth:grant-type:token-exchange' ||
+	    form.get('requested_token_type') !== 'urn:ietf:params:oauth:token-type:access_token' ||
+	    form.get('audience') !== '//iam.googleapis.com/projects/1/p' ||
+	    form.get('subject_token_type') !== 'urn:ietf:params:oauth:token-type:jwt' ||
+	    !form.get('subject_token')?.startsWith('subject-') || !form.get('scope'))
+		return say(response, 400, { error: 'invalid_request' });
+	return say(response, 200, { access_token: token({ from: 'sts', scope: form.get('scope'),
+	    subject: form.get('subject_token') }), issued_token_type:
+	    'urn:ietf:params:oauth:token-type:access_token', expires_in: life,
+	    token_type: 'Bearer' });
+}
+
+function bearer(request)
+{
+	return (request.headers.authorization ?? '').replace(/^Bearer /, '');
+}
+
+function act_as(url, request, text, response)
+{
+	const facts = issued.get(bearer(request)), body = JSON.parse(text);
+
+	count('act_as');
+	if (facts?.from !== 'sts')
+		return error(response, 401, 'UNAUTHENTICATED');
+	if (url.pathname.endsWith(':generateIdToken'))
+		return say(response, 200, { token: id_token(body.audience, 'act_as') });
+	return say(response, 200, { accessToken: token({ from: 'act_as', scope: body.scope[0],
+	    subject: facts.subject }), expireTime: new Date(Date.now() +
+	    life * 1000).toISOString() });
+}
+
+function subject(request, response)
+{
+	count('subject');
+	if (request.headers['x-key'] !== 'k')
+		return error(response, 403, 'PERMISSION_DENIED');
+	return say(response, 200, { deep: { value: 'subject-by-url' } });
+}
+
+/* --- the fakes: services ------------------------------------------------------------------ */
+
+function bad(response, message)
+{
+	return error(response, 400, 'INVALID_ARGUMENT', message);
+}
+
+const only = (o, ...names) => typeof o === 'object' && o !== null &&
+    Object.keys(o).every((n) => names.includes(n));
+
+function pubsub(body, response)
+{
+	for (const m of body.messages ?? [{}]) {
+		const pairs = Object.entries(m.attributes ?? {});
+
+		if (!only(body, 'messages') ||
+		    !only(m, 'data', 'attributes', 'orderingKey'))
+			return bad(response, 'Unknown name');
+		if (Buffer.from(m.data ?? '', 'base64').toString('base64') !== (m.data ?? '') ||
+		    (!m.data && pairs.length === 0))
+			return bad(response, 'data');
+		if (pairs.length > 100 || Buffer.byteLength(m.orderingKey ?? '') > 1024 ||
+		    pairs.some(([k, v]) => typeof v !== 'string' || /^goog/.test(k) || k === '' ||
+		    Buffer.byteLength(k) > 256 || Buffer.byteLength(v) > 1024))
+			return bad(response, 'attributes');
+	}
+	return say(response, 200, { messageIds: body.messages.map(() => `${++number}`) });
+}
+
+const tasks = new Set();
+function cloud_tasks(body, response)
+{
+	const task = body.task, ask = task?.httpRequest;
+
+	if (!only(task, 'name', 'httpRequest', 'scheduleTime', 'dispatchDeadline') || !only(ask,
+	    'url', 'httpMethod', 'headers', 'body', 'oidcToken') ||
+	    !/^projects\/[a-z0-9-]+\/locations\/[a-z0-9-]+\/queues\/[A-Za-z0-9-]+\/tasks\/[A-Za-z0-9_-]{1,500}$/.test(task.name) ||
+	    (ask.oidcToken && !ask.oidcToken.serviceAccountEmail))
+		return bad(response, 'task');
+	if (tasks.has(task.name))
+		return error(response, 409, 'ALREADY_EXISTS');
+	tasks.add(task.name);
+	/* It was queued, and nobody hears of it. */
+	if (faults.lost?.shift()) {
+		count('tasks lost');
+		response.destroy();
+		return undefined;
+	}
+	return say(response, 200, { name: task.name, httpRequest: ask });
+}
+
+function bigquery(body, response)
+{
+	const wrong = faults.rows?.shift();
+
+	for (const row of body.rows ?? [])
+		if (typeof row.json !== 'object' || (row.insertId ?? '').length > 128)
+			return bad(response, 'rows');
+	if (!body.rows?.length)
+		return bad(response, 'rows');
+	if (wrong === undefined || wrong === 'ok')
+		return say(response, 200, { kind: 'bigquery#tableDataInsertAllResponse' });
+	count(`rows ${wrong}`);
+	return say(response, 200, { kind: 'bigquery#tableDataInsertAllResponse',
+	    insertErrors: [{ index: 0, errors: [{ reason: wrong, location: 'x',
+	    message: 'no such field' }] }] });
+}
+
+function fcm(body, response)
+{
+	const m = body.message;
+	const targets = ['token', 'fid', 'topic', 'condition'].filter((n) => m?.[n]);
+
+	if (!only(body, 'message', 'validateOnly') || targets.length !== 1 ||
+	    Object.values(m.data ?? {}).some((v) => typeof v !== 'string'))
+		return bad(response, 'message');
+	if (m.token === 'gone')
+		return say(response, 404, { error: { code: 404, status: 'NOT_FOUND', message:
+		    'Requested entity was not found.', details: [{ '@type':
+		    'type.googleapis.com/google.firebase.fcm.v1.FcmError',
+		    errorCode: 'UNREGISTERED' }] } });
+	return say(response, 200, { name: `projects/p/messages/${++number}` });
+}
+
+const services = [
+	[/^\/v1\/projects\/[^/]+\/topics\/[^/]+:publish$/, 'pubsub', pubsub],
+	[/^\/v2\/projects\/[^/]+\/locations\/[^/]+\/queues\/[^/]+\/tasks$/, 'tasks', cloud_tasks],
+	[/^\/bigquery\/v2\/projects\/[^/]+\/datasets\/[^/]+\/tables\/[^/]+\/insertAll$/, 'bigquery',
+	    bigquery],
+	[/^\/v1\/projects\/[^/]+\/messages:send$/, 'fcm', fcm],
+	[/^\/run\//, 'run', (body, response) => say(response, 200, {})],
+];
+
+function service(url, request, text, response)
+{
+	const [, name, answer] = services.find(([p]) => p.test(url.pathname)) ?? [];
+	const facts = issued.get(bearer(request));
+
+	if (name === undefined)
+		return error(response, 404, 'NOT_FOUND');
+	count(name);
+	seen.push({ service: name, path: url.pathname + url.search, headers: request.headers,
+	    facts: facts ?? null, body: text });
+	/* An emulator asks nobody who he is. */
+	if (!facts && !faults.emulator) {
+		count(`${name} stranger`);
+		return error(response, 401, 'UNAUTHENTICATED');
+	}
+	if (fault(name, response))
+		return undefined;
+	try {
+		return answer(name === 'run' ? text : JSON.parse(text), response);
+	} catch (e) {
+		return bad(response, e.message);
+	}
+}
+
+const server = http.createServer((request, response) => {
+	const url = new URL(request.url, 'http://localhost');
+	let text = '';
+
+	response.on('error', () => {});
+	request.setEncoding('utf8');
+	request.on('data', (piece) => text += piece);
+	request.on('end', () => {
+		if (url.pathname === '/' || url.pathname.startsWith('/computeMetadata/'))
+			metadata(url, request, response);
+		else if (url.pathname === '/token')
+			token_endpoint(new URLSearchParams(text), response);
+		else if (url.pathname === '/sts')
+			sts(new URLSearchParams(text), response);
+		else if (url.pathname.startsWith('/act-as:'))
+			act_as(url, request, text, response);
+		else if (url.pathname === '/subject')
+			subject(request, response);
+		else if (url.pathname === '/seen')
+			say(response, 200, { asked, seen });
+		else if (url.pathname === '/reset') {
+			fresh();
+			faults = text === '' ? {} : JSON.parse(text);
+			say(response, 200, {});
+		} else
+			service(url, request, text, response);
+	});
+});
+
+/* --- credentials --------------------------------------------------------------------------- */
+
+const here = (p) => `http://127.0.0.1:${port}${p}`;
+const account = (more = {}) => ({ type: 'service_account', project_id: 'p', private_key_id: 'key-1',
+    private_key: KEY, client_email: EMAIL, client_id: '1', token_uri: here('/token'), ...more });
+const person = () => ({ type: 'authorized_user', client_id: 'id', client_secret:
+    'the client\'s secret', refresh_token: '1//refresh+token/', token_uri: here('/token') });
+const elsewhere = (source, more = {}) => ({ type: 'external_account', audience:
+    '//iam.googleapis.com/projects/1/p', subject_token_type:
+    'urn:ietf:params:oauth:token-type:jwt', token_url: here('/sts'), credential_source: source,
+    ...more });
+const by_file = () => ({ file: path.join(DIRECTORY, 'subject') });
+const by_url = () => ({ url: here('/subject'), headers: { 'X-Key': 'k' }, format: { type: 'json',
+    subject_token_field_name: 'deep.value' } });
+const impersonating = () => ({ service_account_impersonation_url:
+    here('/act-as:generateAccessToken') });
+const plain = (o) => `plain:${JSON.stringify(o)}`;
+
+/* --- the poster --------------------------------------------------------------------------------- */
+
+/* One poster: its lines in, its outcomes out. */
+function poster()
+{
+	const child = spawn(POSTER, ['-'], { stdio: ['pipe', 'pipe', 'inherit'] });
+	const waits = new Map(), early = [];
+	let n = 0;
+
+	readline.createInterface({ input: child.stdout }).on('line', (line) => {
+		const said = JSON.parse(line), one = waits.get(said.tag);
+
+		one.said.push(said);
+		if (one.said.length === one.times)
+			one.done(one.said);
+	});
+	return {
+		give: (what, times = 1) => new Promise((done) => {
+			const tag = `t${++n}`;
+
+			waits.set(tag, { said: [], times, done });
+			child.stdin.write(`${JSON.stringify({ tag, times, url: here('/run/a'),
+			    google: 'access', event_body: '{}', ...what })}\n`);
+		}),
+		end: () => new Promise((done) => {
+			child.on('close', (status) => done(status));
+			child.stdin.end();
+		}),
+		early,
+	};
+}
+
+const outcome = (said) => said.map((s) => `${s.outcome} ${s.code}`).join(' ');
+const last = () => seen[seen.length - 1];
+
+async function from_everywhere(p)
+{
+	const t = [
+		['the metadata server', { metadata: `127.0.0.1:${port}` }, { from: 'metadata',
+		    scope: CLOUD }],
+		['a scope is what was asked for', { metadata: `127.0.0.1:${port}`,
+		    scope: 'https://www.googleapis.com/auth/pubsub' }, { from: 'metadata',
+		    scope: 'https://www.googleapis.com/auth/pubsub' }],
+		['a service account\'s key', { credentials: plain(account()) }, { from: 'key',
+		    scope: CLOUD }],
+		['a person\'s refresh token', { credentials: plain(person()) }, { from: 'person' }],
+		['a subject token in a file', { credentials: plain(elsewhere(by_file())) },
+		    { from: 'sts', scope: CLOUD, subject: 'subject-by-file' }],
+		['a subject token at a URL', { credentials: plain(elsewhere(by_url())) },
+		    { from: 'sts', scope: CLOUD, subject: 'subject-by-url' }],
+		['another account', { credentials: plain(elsewhere(by_file(), impersonating())) },
+		    { from: 'act_as', scope: CLOUD, subject: 'subject-by-file' }],
+		['an ID token of the metadata server', { metadata: `127.0.0.1:${port}`,
+		    google: 'id', url: here('/run/b?x={id}') }, { id: true,
+		    audience: here('/run/b'), from: 'metadata' }],
+		['an ID token of a key, for whom one says', { credentials: plain(account()),
+		    google: 'id', audience: 'https://own.example' }, { id: true,
+		    audience: 'https://own.example', from: 'key' }],
+		['an ID token where the path is the event\'s', { credentials: plain(account()),
+		    google: 'id', url: here('/run/{type}') }, { id: true, audience: here(''),
+		    from: 'key' }],
+		['an ID token of another account', { google: 'id', credentials:
+		    plain(elsewhere(by_url(), impersonating())) }, { id: true,
+		    audience: here('/run/a'), from: 'act_as' }],
+	];
+
+	for (const [promise, what, wanted] of t) {
+		const said = await p.give(what);
+
+		is(`${promise}: it is sent`, outcome(said), 'done 200');
+		is(`${promise}: by the right token`, last()?.facts, wanted);
+	}
+}
+
+async function kept(p)
+{
+	fresh();
+	is('forty at once', new Set((await p.give({ credentials: plain(account({ n: 1 })) }, 40))
+	    .map((s) => `${s.outcome} ${s.code}`)).size, 1);
+	is('ask for one token', asked, { assertion: 1, run: 40 });
+	await p.give({ credentials: plain(account({ n: 1 })) }, 5);
+	is('which is kept', asked, { assertion: 1, run: 45 });
+	await p.give({ credentials: plain(account({ n: 1 })), google: 'id' });
+	is('another kind is another token', asked.assertion, 2);
+	fresh();
+	life = 2;	/* half of it is a second */
+	await p.give({ credentials: plain(account({ n: 2 })) });
+	await p.give({ credentials: plain(account({ n: 2 })) });
+	is('a short one is kept while it lives', asked.assertion, 1);
+	await new Promise((go) => setTimeout(go, 1100));
+	faults.token = ['503'];
+	is('if no new one can be had, the old one is used',
+	    [outcome(await p.give({ credentials: plain(account({ n: 2 })) })), asked],
+	    ['done 200', { assertion: 1, run: 3, 'token 503': 1 }]);
+}
+
+async function second(p)
+{
+	fresh();
+	const before = { credentials: plain(account({ n: 3 })) };
+
+	await p.give(before);
+	issued.clear();
+	const said = await p.give({ ...before, url: here('/run/again') }, 6);
+
+	is('after a 401 a new token, and it is done', new Set(said.map((s) =>
+	    `${s.outcome} ${s.code}`)), new Set(['done 200']));
+	check('all six', said.every((s) => s.outcome === 'done'), said);
+	is('by one new token', [asked.assertion, asked['run stranger']], [2, 6]);
+	faults.run = Array(2).fill('401');
+	is('a second 401 is the outcome', outcome(await p.give(before)), 'later 401');
+	is('and not asked a third time', asked['run 401'], 2);
+}
+
+async function faulty(p)
+{
+	const t = [
+		['503', { credentials: plain(account({ n: 4 })) }, 'token', /answered 503 \(UNAVAILABLE\)/],
+		['429', { credentials: plain(person()), scope: 'x1' }, 'token', /answered 429/],
+		['html', { credentials: plain(account({ n: 5 })) }, 'token', /without a token/],
+		['reset', { credentials: plain(account({ n: 6 })) }, 'token', /127\.0\.0\.1:\d+: /],
+		['slow', { credentials: plain(account({ n: 7 })) }, 'token', /did not answer in 10 s/],
+		['503', { credentials: plain(elsewhere(by_file(), { n: 8 })) }, 'sts', /answered 503/],
+		['503', { metadata: `localhost:${port}` }, 'metadata', /answered 503/],
+	];
+
+	fresh();
+	for (const [name, what, where, sentence] of t) {
+		faults[where] = [name];
+		const others = name === 'slow' ? p.give({ credentials: plain(account({ n: 1 })) }) : null;
+		const saying = p.give(what);
+
+		if (others !== null)
+			is('who waits for a token holds up nobody', outcome(await others), 'done 200');
+		const said = await saying;
+
+		is(`${where} ${name}: later`, outcome(said), 'later -1');
+		check(`${where} ${name}: a sentence`, sentence.test(said[0].sentence), said[0]);
+		is(`${where} ${name}: and then it is sent`, outcome(await p.give(what)), 'done 200');
+	}
+	is('each fault was met', Object.entries(asked).filter(([n]) => /^(token|sts|metadata) /.test(n)), [
+		['token 503', 1], ['token 429', 1], ['token html', 1], ['token reset', 1],
+		['token slow', 1], ['sts 503', 1], ['metadata 503', 1]]);
+	faults.stranger = true;
+	check('who does not say Metadata-Flavor is not believed', /Metadata-Flavor/.test((await p.give(
+	    { metadata: `127.0.0.1:${port}`, scope: 'x2' }))[0].sentence));
+}
+
+async function wrong(p)
+{
+	const other = crypto.generateKeyPairSync('rsa', { modulusLength: 2048, privateKeyEncoding:
+	    { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } });
+	const t = [
+		['another\'s key', account({ private_key: other.privateKey }), /answered 400 \(invalid_grant\)/],
+		['no key', account({ private_key: 'PRIVATE-TEXT' }), /no RSA key/],
+		['no mail', account({ client_email: undefined }), /no "client_email"/],
+		['no such type', { type: 'wizard' }, /none of service_account/],
+		['a file that is not there', elsewhere({ file: '/nowhere/at-all' }), /subject token/],
+		['a source that is not known', elsewhere({ environment_id: 'aws1' }), /neither "file" nor/],
+		['no URL', account({ token_uri: 'file:///etc/passwd' }), /begin with https/],
+		['nobody there', account({ token_uri: 'http://127.0.0.1:1/' }), /127\.0\.0\.1:1: /],
+	];
+
+	fresh();
+	for (const [promise, credentials, sentence] of t) {
+		const said = await p.give({ credentials: plain(credentials) });
+
+		is(`${promise}: later`, outcome(said), 'later -1');
+		check(`${promise}: a sentence`, sentence.test(said[0].sentence), said[0]);
+		check(`${promise}: without secrets`, !/PRIVATE|BEGIN|refresh\+token|client's secret/.test(
+		    JSON.stringify(said)));
+	}
+	is('a person has no ID token', /service account/.test((await p.give({ google: 'id',
+	    credentials: plain(person()) }))[0].sentence), true);
+	is('nothing was sent', seen.length, 0);
+	check('no JSON', /no JSON/.test((await p.give({ credentials: 'plain:{' }))[0].sentence));
+}
+
+/* --- the fakes themselves --------------------------------------------------------------------- */
+
+async function clients()
+{
+	const { GoogleAuth, UserRefreshClient } = require('google-auth-library');
+
+	process.env.GCE_METADATA_HOST = `127.0.0.1:${port}`;
+	process.env.GCE_METADATA_IP = `127.0.0.1:${port}`;
+	process.env.NO_GCE_CHECK = 'false';
+	process.env.METADATA_SERVER_DETECTION = 'assume-present';
+	const facts = async (promise, get, wanted) => {
+		let got;
+
+		try {
+			got = issued.get(await get()) ?? null;
+		} catch (e) {
+			got = `${e.message} ${e.stack?.slice(0, 300)}`;
+		}
+		is(promise, got, wanted);
+	};
+	/* Of a key its URL is fixed: what it asks there is asked here. */
+	const by_key = () => {
+		const client = new GoogleAuth().fromJSON(account()), real = client.transporter;
+
+		client.scopes = [CLOUD];
+		client.transporter = { defaults: {}, request: (o) => real.request({ ...o, url:
+		    `${o.url}`.replace('https://www.googleapis.com/oauth2/v4/token', here('/token')) }) };
+		return client;
+	};
+	const access = (credentials) => new GoogleAuth({ credentials, scopes: [CLOUD] })
+	    .getAccessToken();
+
+	await facts('its client takes the fake key\'s token', async () => (await by_key().getAccessToken()).token,
+	    { from: 'key', scope: CLOUD });
+	await facts('a person\'s', async () => (await new UserRefreshClient({ clientId: 'id',
+	    clientSecret: 'the client\'s secret', refreshToken: '1//refresh+token/', endpoints:
+	    { oauth2TokenUrl: here('/token') } }).getAccessToken()).token, { from: 'person' });
+	await facts('a file\'s', () => access(elsewhere(by_file())), { from: 'sts', scope: CLOUD,
+	    subject: 'subject-by-file' });
+	await facts('an ID token', () => by_key().fetchIdToken('https://own.example'), { id: true, audience: 'https://own.example', from: 'key' });
+	const { Compute } = require('google-auth-library');
+	await facts('the metadata server\'s', async () => (await new Compute({ scopes: [CLOUD] })
+	    .getAccessToken()).token, { from: 'metadata', scope: CLOUD });
+	await facts('and its ID token', () => new Compute().fetchIdToken('https://own.example'),
+	    { id: true, audience: 'https://own.example', from: 'metadata' });
+	if (fs.existsSync('node_modules/@google-cloud/bigquery'))
+		await service_clients(by_key);
+}
+
+async function service_clients(by_key)
+{
+	const { BigQuery } = require('@google-cloud/bigquery');
+	const table = new BigQuery({ projectId: 'p', apiEndpoint: here(''), authClient: by_key() })
+	    .dataset('d').table('t');
+
+	fresh();
+	await table.insert([{ a: 1 }]);
+	is('BigQuery\'s client inserts a row', [last()?.service, last()?.facts?.from], ['bigquery', 'key']);
+	faults.rows = ['invalid'];
+	is('and sees a partial error', await table.insert([{ a: 1 }]).then(() => 'none', (e) => e.name),
+	    'PartialFailureError');
+}
+
+/* --- all together ------------------------------------------------------------------------------- */
+
+async function main()
+{
+	fs.writeFileSync(path.join(DIRECTORY, 'subject'), `subject-by-file${MODE === 'clients' ? '' : '\n'}`);
+	await new Promise((go) => server.listen(WANTED_PORT, '127.0.0.1', go));
+	port = server.address().port;
+	if (MODE === 'fake') {
+		fs.writeFileSync(path.join(DIRECTORY, 'account.json'), JSON.stringify(account()));
+		console.log('ready');
+		return;
+	}
+	if (MODE === 'clients') {
+		await clients();
+	} else {
+		const p = poster();
+
+		if (MODE === 'unguarded') {
+			await p.give({ credentials: plain(account()) });
+			await p.give({ credentials: plain(account()) });
+			console.log(`assertions ${asked.assertion}`);
+			faults.run = ['401'];
+			console.log(`after 401 ${outcome(await p.give({ credentials: plain(account()) }))}`);
+		} else {
+			for (const part of [from_everywhere, kept, second, faulty, wrong])
+				await part(p);
+		}
+		is('the poster ends by itself', await p.end(), 0);
+	}
+	if (MODE !== 'unguarded')
+		console.log(`${passed} passed ${failed} failed`);
+	server.closeAllConnections();
+	server.close();
+	process.exit(0);
+}
+
+main().catch((e) => {
+	console.log(`not kept: ${e.stack}`);
+	process.exit(1);
+});
