@@ -48,7 +48,8 @@ endif
 # the courier, the courier never holds FastCGI.
 BASE	= base/arena base/buf base/codec base/digest base/err base/json \
 	  base/log base/os base/sign base/str base/when
-WALL	= event wire bundle letter conf conf_place engine_url key_source stats
+WALL	= event wire bundle letter service service_texts conf conf_place \
+	  engine_url key_source stats
 # The leaves of judging know keys and bytes only.
 LEAVES	= auth_mac auth_key auth_static auth_jws auth_cert auth_cipher
 JUDGE	= $(LEAVES) request body template condition reply answer \
@@ -89,10 +90,16 @@ $(BUILD)/obj/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/obj/courier/%.o: ALL_CFLAGS += -pthread
 
-# The providers' files become one C table of texts.
+# The providers' files, and the services', become one C table of texts each.
 $(BUILD)/provider_texts.c: script/embed-providers $(wildcard providers/*.json)
 	@mkdir -p $(@D)
 	script/embed-providers providers/*.json > $@.new && mv $@.new $@
+$(BUILD)/service_texts.c: script/embed-providers $(wildcard services/*.json)
+	@mkdir -p $(@D)
+	script/embed-providers --services services/*.json > $@.new && mv $@.new $@
+$(BUILD)/obj/service_texts.o: $(BUILD)/service_texts.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<

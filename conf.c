@@ -12,6 +12,7 @@
 
 #include "conf.h"
 #include "letter.h"
+#include "service.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "engine_url.h"
@@ -696,14 +697,17 @@ static const struct option options[] = {
 { DESTINATION, "environment", &k_variables, IN(destination, environment), NULL,
   NULL, "Variables that the program gets besides those that hooklatch sets; a value "
   "may be a reference like a secret's.", N(destination, nenvironment) },
-{ DESTINATION, "http", &k_target, IN(destination, url), NULL, NULL,
+{ DESTINATION, "http", &k_target, IN(destination, own_url), NULL, NULL,
   "A URL to send the event to; may hold names in braces behind its host.", 0 },
+{ DESTINATION, "service", &k_plain, IN(destination, service), NULL, NULL,
+  "A service to send the event to, by the name of its file in services/. What it needs "
+  "to know stands beside it, by the names that docs/destinations.md lists.", 0 },
 { DESTINATION, "method", &k_method, IN(destination, method), "POST", NULL,
   "The method of that request.", 0 },
 { DESTINATION, "headers", &k_headers, IN(destination, headers), NULL, NULL,
   "Headers besides those that hooklatch sets; a value may be a reference like a "
   "secret's, or hold names in braces.", N(destination, nheaders) },
-{ DESTINATION, "body", &k_template, IN(destination, body), NULL, NULL,
+{ DESTINATION, "body", &k_template, IN(destination, own_body), NULL, NULL,
   "What is sent instead of the body as it came: JSON with names in braces.", 0 },
 { DESTINATION, "sign", &k_fetch_secret, IN(destination, sign), NULL, NULL,
   "The secret, whsec_..., that requests are signed with, as Standard Webhooks says.",
@@ -712,12 +716,12 @@ static const struct option options[] = {
   "A token for the Authorization header.", 0 },
 { DESTINATION, "basic", &k_fetch_secret, IN(destination, basic), NULL, NULL,
   "USER:PASSWORD for the Authorization header.", 0 },
-{ DESTINATION, "google", &k_google, IN(destination, google), NULL, NULL,
+{ DESTINATION, "google", &k_google, IN(destination, own_google), NULL, NULL,
   "A token of Google's for the Authorization header: access for Google's APIs, id for "
   "services behind Google's front, like Cloud Run.", 0 },
 { DESTINATION, "audience", &k_plain, IN(destination, audience), NULL, NULL,
   "For whom an ID token is made out, instead of the URL without its query.", 0 },
-{ DESTINATION, "scope", &k_plain, IN(destination, scope), NULL, NULL,
+{ DESTINATION, "scope", &k_plain, IN(destination, own_scope), NULL, NULL,
   "What an access token is for, instead of all of Google Cloud; several with spaces "
   "between them.", 0 },
 { DESTINATION, "credentials", &k_fetch_secret, IN(destination, credentials), NULL, NULL,
@@ -1343,6 +1347,34 @@ deliver_take(struct reader *r, const struct option *o,
 static int	hooks_take(struct reader *, const struct json_object *);
 static int	destinations_take(struct reader *, const struct json_object *);
 
+/* Of the service that the destination names. */
+static bool
+is_parameter(const struct json_object *destination, struct str name)
+{
+	const struct json_object *service = json_member(destination, "service");
+
+	return json_kind(service) == JSON_STRING &&
+	    service_takes(json_text(service), name);
+}
+
+static int
+param_take(struct reader *r, const struct json_object *destination,
+    const struct json_object *v, struct str name, struct destination *d)
+{
+	struct pair *p;
+
+	if (json_kind(v) != JSON_STRING || !no_control(json_text(v)))
+		return json_err(r->doc, v, r->e, "%s must be a text without control "
+		    "characters, not %s", quoted(name).p, instead(r, NULL, v).p);
+	if (d->params == NULL && (d->params = arena_alloc(r->c->arena,
+	    json_count(destination) * sizeof(*d->params))) == NULL)
+		return no_room(r);
+	p = &d->params[d->nparams++];
+	p->name = arena_str(r->c->arena, name);
+	p->value = arena_str(r->c->arena, json_text(v));
+	return p->name.p == NULL || p->value.p == NULL ? no_room(r) : 0;
+}
+
 /* The members of one object, by the rows of its level. */
 static int
 level_take(struct reader *r, const struct json_object *object,
@@ -1361,6 +1393,11 @@ level_take(struct reader *r, const struct json_object *object,
 			if (options[j].level == level &&
 			    str_eq(name, str_of(options[j].name)))
 				o = &options[j];
+		if (o == NULL && level == DESTINATION && is_parameter(object, name)) {
+			if (param_take(r, object, v, name, base) == -1)
+				return -1;
+			continue;
+		}
 		if (o == NULL)
 			return unknown_key(r, v, name, level);
 		switch (o->kind->family) {
@@ -1509,7 +1546,7 @@ static bool
 letters_wrong(const struct destination *d, struct err *e)
 {
 	if (letter_check(d->url, LETTER_URL, e) == -1) {
-		err_at(e, "\"http\"");
+		err_at(e, "\"%s\"", d->service.n > 0 ? "service" : "http");
 		return true;
 	}
 	for (size_t i = 0; i < d->nheaders; i++)
@@ -1530,21 +1567,40 @@ static int
 destination_finish(struct reader *r, const struct json_object *v,
     struct destination *d)
 {
-	bool exec = d->nargv > 0, http = d->url.n > 0;
+	bool exec = d->nargv > 0, service = d->service.n > 0;
+	bool http = d->own_url.n > 0 || service;
 	const char *odd = http && d->directory.n > 0 ? "directory" :
 	    http && d->nenvironment > 0 ? "environment" :
-	    exec && d->nheaders > 0 ? "headers" : exec && d->body.n > 0 ? "body" :
+	    exec && d->nheaders > 0 ? "headers" : exec && d->own_body.n > 0 ? "body" :
 	    exec && d->sign.n > 0 ? "sign" : exec && d->bearer.n > 0 ? "bearer" :
-	    exec && d->basic.n > 0 ? "basic" : exec && d->google.n > 0 ? "google" :
-	    exec && d->audience.n > 0 ? "audience" : exec && d->scope.n > 0 ? "scope" :
+	    exec && d->basic.n > 0 ? "basic" : exec && d->own_google.n > 0 ?
+	    "google" : exec && d->audience.n > 0 ? "audience" :
+	    exec && d->own_scope.n > 0 ? "scope" :
 	    exec && d->credentials.n > 0 ? "credentials" : NULL;
-	unsigned who = (d->bearer.n > 0) + (d->basic.n > 0) + (d->google.n > 0);
-	bool id = str_eq(d->google, STR("id"));
+	char names[256];
+	unsigned who;
+	bool id;
 	struct err e;
 
-	if (exec == http)
+	if (exec == http || (service && d->own_url.n > 0))
 		return json_err(r->doc, v, r->e, "destination %s needs one of "
-		    "\"exec\" and \"http\"", quoted(d->name).p);
+		    "\"exec\", \"http\" and \"service\"", quoted(d->name).p);
+	if (service && !service_is(d->service))
+		return json_err(r->doc, v, r->e, "destination %s: there is no service "
+		    "%s; there are %s", quoted(d->name).p, quoted(d->service).p,
+		    service_names(names));
+	if (service && d->own_google.n > 0)
+		return json_err(r->doc, v, r->e, "destination %s: the service says which "
+		    "token it wants; leave \"google\" out", quoted(d->name).p);
+	d->url = d->own_url;
+	d->body = d->own_body;
+	d->google = d->own_google;
+	d->scope = d->own_scope;
+	if (service && service_apply(d, r->c->arena, &e) == -1)
+		return json_err(r->doc, v, r->e, "destination %s: %s",
+		    quoted(d->name).p, e.text);
+	who = (d->bearer.n > 0) + (d->basic.n > 0) + (d->google.n > 0);
+	id = str_eq(d->google, STR("id"));
 	if (odd != NULL)
 		return json_err(r->doc, v, r->e, "destination %s: \"%s\" goes with "
 		    "\"%s\"", quoted(d->name).p, odd, exec ? "http" : "exec");
@@ -1561,7 +1617,7 @@ destination_finish(struct reader *r, const struct json_object *v,
 	if (d->audience.n > 0 && !id)
 		return json_err(r->doc, v, r->e, "destination %s: \"audience\" goes "
 		    "with \"google\": \"id\"", quoted(d->name).p);
-	if (d->scope.n > 0 && (d->google.n == 0 || id))
+	if (d->own_scope.n > 0 && (d->google.n == 0 || id))
 		return json_err(r->doc, v, r->e, "destination %s: \"scope\" goes with "
 		    "\"google\": \"access\"", quoted(d->name).p);
 	if (d->credentials.n > 0 && d->google.n == 0)
@@ -1880,6 +1936,19 @@ deliver_print(struct buf *b, const struct hook *h)
 	buf_putc(b, ']');
 }
 
+/* Behind the rows, of which some are always there. */
+static void
+params_print(struct buf *b, const struct destination *d, unsigned depth)
+{
+	for (size_t i = 0; i < d->nparams; i++) {
+		buf_putc(b, ',');
+		indent(b, depth);
+		buf_json(b, d->params[i].name);
+		buf_put(b, STR(": "));
+		buf_json(b, d->params[i].value);
+	}
+}
+
 static void
 level_print(struct buf *b, enum level level, const void *base, unsigned depth)
 {
@@ -1961,6 +2030,8 @@ level_print(struct buf *b, enum level level, const void *base, unsigned depth)
 			break;
 		}
 	}
+	if (level == DESTINATION)
+		params_print(b, base, depth + 1);
 	indent(b, depth);
 	buf_putc(b, '}');
 }
@@ -2012,6 +2083,16 @@ pairs_equal(const struct option *o, const void *a, const void *b)
 			return false;
 	}
 	return na == nb;
+}
+
+static bool
+params_equal(const struct destination *a, const struct destination *b)
+{
+	for (size_t i = 0; a->nparams == b->nparams && i < a->nparams; i++)
+		if (!str_eq(a->params[i].name, b->params[i].name) ||
+		    !str_eq(a->params[i].value, b->params[i].value))
+			return false;
+	return a->nparams == b->nparams;
 }
 
 static bool
@@ -2078,6 +2159,8 @@ level_equal(enum level level, const void *a, const void *b)
 			for (j = 0; j < ca->ndestinations; j++)
 				if (!str_eq(ca->destinations[j].name,
 				    cb->destinations[j].name) ||
+				    !params_equal(&ca->destinations[j],
+				    &cb->destinations[j]) ||
 				    !level_equal(DESTINATION,
 				    &ca->destinations[j], &cb->destinations[j]))
 					return false;
@@ -2163,7 +2246,10 @@ schema_level(struct buf *b, enum level level, unsigned depth)
 
 	buf_put(b, STR("\"type\": \"object\","));
 	indent(b, depth);
-	buf_put(b, STR("\"additionalProperties\": false,"));
+	/* The parameters of services are those services' own. */
+	buf_put(b, level == DESTINATION ?
+	    STR("\"additionalProperties\": { \"type\": \"string\" },") :
+	    STR("\"additionalProperties\": false,"));
 	indent(b, depth);
 	buf_put(b, STR("\"properties\": {"));
 	for (i = 0; i < NOPTIONS; i++) {

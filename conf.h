@@ -48,6 +48,15 @@ struct cidr {
 /* Where an event goes after it is committed; the courier's half. */
 enum destination_kind { TO_EXEC, TO_HTTP };
 
+/* An answer that counts for something else than its status says. */
+struct answer_rule {
+	int64_t		status;
+	struct str	has;		/* a path into its JSON, or empty */
+	struct str	equals;		/* what stands there, or empty: anything */
+	struct str	is;		/* "done", "later", "dead" */
+	struct str	says;		/* for the sentence */
+};
+
 struct destination {
 	struct str	name;		/* "staging" */
 	struct str	where;		/* "file:line:column", for errors later */
@@ -61,6 +70,13 @@ struct destination {
 	size_t		 nenvironment;
 
 	/* http */
+	struct str	service;	/* of services/, or empty */
+	struct pair	*params;	/* its parameters, as they are written */
+	size_t		 nparams;
+	struct str	own_url;	/* as they are written; below what counts, */
+	struct str	own_body;	/* which may be the service's */
+	struct str	own_google;
+	struct str	own_scope;
 	struct str	url;		/* a template: letter.h */
 	struct str	method;
 	struct pair	*headers;	/* a value is a reference or a template */
@@ -70,6 +86,9 @@ struct destination {
 	struct str	bearer;
 	struct str	basic;		/* of "USER:PASSWORD" */
 	struct str	google;		/* "access", "id", or empty */
+	struct answer_rule *answers;	/* of the service */
+	size_t		 nanswers;
+	struct str	emulator;	/* the variable that names one, or empty */
 	struct str	audience;	/* of an ID token; empty: by the URL */
 	struct str	scope;		/* of an access token; empty: the widest */
 	struct str	credentials;	/* a reference; empty: the machine's */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "letter.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/os.h"
@@ -228,6 +229,28 @@ const char *const conf_google_variables[CONF_GOOGLE_VARIABLES + 1] = {
 	"GOOGLE_APPLICATION_CREDENTIALS",
 	"GCE_METADATA_HOST", NULL };
 
+/* It is on this machine and asks nobody who he is. */
+static int
+settle_emulator(struct conf *c, struct destination *d, const struct conf_place *at,
+    struct err *e)
+{
+	const char *host = d->emulator.n == 0 || at->variable == NULL ? NULL :
+	    filled(at->variable(d->emulator.p));
+	struct str old = letter_host(d->url);
+
+	if (host == NULL)
+		return 0;
+	d->url = arena_printf(c->arena, "http://%s%.*s", host,
+	    (int)((size_t)(d->url.p + d->url.n - old.p) - old.n), old.p + old.n);
+	if (d->url.p == NULL)
+		return err_set(e, ERR_OS, "%.*s: no memory", STR_ARG(c->name));
+	if (letter_check(d->url, LETTER_URL, e) == -1)
+		return err_at(e, "%.*s: the variable %.*s is no HOST:PORT",
+		    STR_ARG(d->where), STR_ARG(d->emulator));
+	d->google = STR("");
+	return 0;
+}
+
 static int
 settle_google(struct conf *c, const struct conf_place *at, struct err *e)
 {
@@ -239,7 +262,9 @@ settle_google(struct conf *c, const struct conf_place *at, struct err *e)
 	for (size_t i = 0; i < c->ndestinations; i++) {
 		struct destination *d = &c->destinations[i];
 
-		d->credentials_used = d->credentials;
+		if (settle_emulator(c, d, at, e) == -1)
+			return -1;
+		d->credentials_used = d->google.n > 0 ? d->credentials : STR("");
 		if (d->google.n == 0)
 			continue;
 		if (d->credentials.n == 0 && file != NULL)

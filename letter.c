@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/codec.h"
+#include "base/digest.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "base/when.h"
@@ -98,6 +99,28 @@ header_value(struct arena *a, enum json_kind kind, struct str raw)
 	return (struct str){ bytes, n };
 }
 
+/* For names: of the event and the destination, and of no form of theirs. */
+WORD(word_hash)
+{
+	unsigned char digest[32];
+	struct str text = arena_join(a, (struct str []){ str_of(l->event->id), STR(" "),
+	    l->destination }, 3);
+
+	(void)of;
+	if (text.p == NULL)
+		return no_memory(e);
+	digest_sha256(text, digest);
+	text = hex_encode(a, (struct str){ (char *)digest, sizeof(digest) }, false);
+	return text.p == NULL ? no_memory(e) : put_text(v, text);
+}
+
+WORD(word_headers)
+{
+	(void)of, (void)a, (void)e;
+	*v = (struct value){ JSON_ARRAY, l->event->headers };
+	return 0;
+}
+
 /* Several of one name are one, with commas (RFC 9110, section 5.3). */
 WORD(word_header)
 {
@@ -156,6 +179,19 @@ WORD(word_body)
 	return v->kind != JSON_NONE && v->text.p == NULL ? no_memory(e) : 0;
 }
 
+/* All bytes of it, whatever they are. */
+WORD(word_base64)
+{
+	struct str body, text;
+
+	(void)of;
+	if (body_of(l, &body, e) == -1)
+		return -1;
+	text = body.n == 0 ? STR("") : base64_encode(a, body);
+	*v = (struct value){ JSON_STRING, text };
+	return text.p == NULL ? no_memory(e) : 0;
+}
+
 enum takes { NOTHING, A_NAME, MAYBE_A_PATH };
 
 static const struct word {
@@ -176,6 +212,9 @@ static const struct word {
 	{ "target",	NOTHING,	NULL, offsetof(struct event, target) },
 	{ "attempt",	NOTHING,	word_attempt, 0 },
 	{ "destination", NOTHING,	word_destination, 0 },
+	{ "hash",	NOTHING,	word_hash, 0 },
+	{ "headers",	NOTHING,	word_headers, 0 },
+	{ "body_base64", NOTHING,	word_base64, 0 },
 	{ "header",	A_NAME,		word_header, 0 },
 	{ "body",	MAYBE_A_PATH,	word_body, 0 },
 };
@@ -190,13 +229,35 @@ is_token(struct str s)
 	return s.n > 0 && s.n <= NAME_MAX_;
 }
 
-/* What stands between braces: the word, and what follows its colon (.p NULL: none). */
-static const struct word *
-word_find(struct str text, struct str *of, struct err *e)
+/* "type<1024" without what follows; *most: that, or SIZE_MAX. */
+static struct str
+cut_most(struct str text, size_t *most)
 {
-	struct str name = str_cut(&text, ':');
-	const struct word *w = NULL;
+	size_t n = text.n;
+	uint64_t number;
 
+	*most = SIZE_MAX;
+	while (n > 0 && text.p[n - 1] >= '0' && text.p[n - 1] <= '9')
+		n--;
+	if (n < 2 || n == text.n || text.p[n - 1] != '<' ||
+	    !str_to_u64(str_skip(text, n), &number))
+		return text;
+	*most = number;
+	return str_head(text, n - 1);
+}
+
+/*
+ * What stands between braces: the word, what follows its colon (.p NULL: none), and how
+ * many bytes it has at most.
+ */
+static const struct word *
+word_find(struct str text, struct str *of, size_t *most, struct err *e)
+{
+	const struct word *w = NULL;
+	struct str name;
+
+	text = cut_most(text, most);
+	name = str_cut(&text, ':');
 	*of = text;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && w == NULL; i++)
 		if (str_eq(name, str_of(words[i].name)))
@@ -204,7 +265,8 @@ word_find(struct str text, struct str *of, struct err *e)
 	if (w == NULL)
 		err_set(e, ERR_CONF, "there is no word {%.*s}; there are id, event_id, "
 		    "type, hook, provider, received_at, size, method, target, attempt, "
-		    "destination, header:NAME, body and body:PATH",
+		    "destination, hash, headers, header:NAME, body_base64, body and "
+		    "body:PATH",
 		    STR_ARG(str_head(name, 40)));
 	else if (w->takes == NOTHING && of->p != NULL)
 		err_set(e, ERR_CONF, "{%s} takes nothing behind a colon", w->name);
@@ -546,6 +608,25 @@ word_value(const struct word *w, struct value *v, struct letter *l, struct str o
 	return r;
 }
 
+/* Whole characters of it; what is none is written as one of three bytes. */
+static struct str
+at_most(struct str s, size_t most)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	size_t i = 0, n, room = most;
+
+	if (s.n <= most / 3)
+		return s;
+	while (i < s.n) {
+		n = p[i] < 0x80 ? 1 : utf8_length(p + i, s.n - i);
+		if ((n == 0 ? 3 : n) > room)
+			break;
+		room -= n == 0 ? 3 : n;
+		i += n == 0 ? 1 : n;
+	}
+	return str_head(s, i);
+}
+
 /* l NULL: with a null for each word, which fits wherever a value does. */
 static int
 expand(struct buf *out, struct str template, enum letter_kind kind, struct letter *l,
@@ -556,6 +637,7 @@ expand(struct buf *out, struct str template, enum letter_kind kind, struct lette
 	const struct word *word;
 	struct value v = { JSON_NULL, STR("null") };
 	size_t most;		/* that the piece may take at once */
+	size_t room;		/* that the word says its value has */
 	int r;
 
 	while ((r = next_piece(&w, &text, &name, e)) == 1) {
@@ -563,9 +645,13 @@ expand(struct buf *out, struct str template, enum letter_kind kind, struct lette
 			buf_put(out, text);
 			most = text.n;
 		} else {
-			if ((word = word_find(name, &of, e)) == NULL ||
-			    (l != NULL && word_value(word, &v, l, of, a, e) == -1) ||
-			    put_value(out, &w, &v, name, a, e) == -1)
+			if ((word = word_find(name, &of, &room, e)) == NULL ||
+			    (l != NULL && word_value(word, &v, l, of, a, e) == -1))
+				return -1;
+			if (kind != LETTER_JSON || w.in_string ||
+			    v.kind == JSON_STRING)
+				v.text = at_most(v.text, room);
+			if (put_value(out, &w, &v, name, a, e) == -1)
 				return -1;
 			most = 3 * v.text.n + 6;
 		}

@@ -262,6 +262,7 @@ env_pass_destination(struct environ *env, const struct destination *d)
 	env_pass_secret(env, d->bearer);
 	env_pass_secret(env, d->basic);
 	env_pass_secret(env, d->credentials);
+	env_pass(env, d->emulator);
 	for (size_t i = 0; d->google.n > 0 && conf_google_variables[i] != NULL; i++)
 		env_pass(env, str_of(conf_google_variables[i]));
 	for (size_t i = 0; i < d->nenvironment; i++)
@@ -289,7 +290,7 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 	for (size_t i = 0; i < s->conf->nhooks && which != NGINX; i++)
 		env->room += secrets_of(&s->conf->hooks[i]);
 	for (size_t i = 0; i < s->conf->ndestinations && which == COURIER; i++)
-		env->room += 4 + CONF_GOOGLE_VARIABLES + s->conf->destinations[i].nenvironment +
+		env->room += 5 + CONF_GOOGLE_VARIABLES + s->conf->destinations[i].nenvironment +
 		    s->conf->destinations[i].nheaders;
 	if ((env->v = calloc(env->room, sizeof(env->v[0]))) == NULL)
 		return err_set(e, ERR_OS, "no memory for an environment");

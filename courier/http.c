@@ -29,6 +29,13 @@
 #else
 #define SECOND	true
 #endif
+#ifdef TEST_STATUS_ALONE	/* likewise */
+#define RULES	false
+#else
+#define RULES	true
+#endif
+
+static const struct json_limits answer_limits = { 64, 100000 };
 
 /* One attempt while it is here. */
 struct sending {
@@ -61,6 +68,7 @@ struct sending {
 
 	size_t		 answer;	/* bytes of it that came */
 	size_t		 answer_headers;
+	struct buf	 whole;		/* all of it, where the service's rules want it */
 	bool		 enough;	/* the rest of the answer is not read */
 	bool		 headers_long;
 	int64_t		 retry_after;	/* ms */
@@ -490,6 +498,8 @@ take_answer(char *p, size_t size, size_t n, void *into)
 	n *= size;
 	if (out->n < out->limit)
 		buf_put(out, str_head((struct str){ p, n }, out->limit - out->n));
+	if (s->attempt->to->nanswers > 0)
+		buf_put(&s->whole, (struct str){ p, n });
 	s->answer += n;
 	s->enough = s->answer > HTTP_ANSWER;
 	return s->enough ? 0 : n;	/* 0 ends the transfer */
@@ -624,6 +634,7 @@ sending_free(struct sending *s)
 	curl_easy_cleanup(s->easy);
 	lines_free(s);
 	buf_free(&s->made);
+	buf_free(&s->whole);
 	arena_wipe(s->arena);
 	free(s);
 }
@@ -726,6 +737,7 @@ goes_again(struct sending *s, long status)
 	s->easy = NULL;
 	lines_free(s);
 	buf_reset(&s->attempt->output);
+	buf_reset(&s->whole);
 	s->again = true;
 	s->enough = false;
 	s->answer = s->answer_headers = 0;
@@ -752,6 +764,7 @@ begin(struct http *h, struct attempt *a)
 	s->http = h;
 	s->attempt = a;
 	s->waiter.told = told;
+	s->whole = BUF(HTTP_WHOLE);
 	s->began = when_steady();
 	a->sender = s;
 	s->place = h->nunder_way++;
@@ -774,12 +787,63 @@ judge(long status)
 	return OUTCOME_LATER;
 }
 
+/*
+ * The service's rule for that answer, or NULL.  A rule that looks into an answer which
+ * cannot be read holds as well: what may say that it failed has not said that it did
+ * not.
+ */
+static const struct answer_rule *
+rule_of(struct sending *s, long status, bool *unread)
+{
+	const struct destination *to = s->attempt->to;
+	struct str text = buf_str(&s->whole), raw, found;
+	enum json_kind kind;
+
+	*unread = false;
+	for (size_t i = 0; RULES && i < to->nanswers; i++) {
+		const struct answer_rule *r = &to->answers[i];
+
+		if (r->status != status)
+			continue;
+		if (r->has.n == 0)
+			return r;
+		if (!buf_ok(&s->whole) || json_scan(text, answer_limits, NULL) != JSON_OK) {
+			*unread = true;
+			return status >= 200 && status < 300 ? r : NULL;
+		}
+		if (!json_has(text, r->has))
+			continue;
+		if (r->equals.n == 0)
+			return r;
+		kind = json_find(text, r->has, &raw);
+		found = kind == JSON_STRING ? json_unescape(s->arena, raw) : STR_NONE;
+		if (found.p != NULL && str_eq(found, r->equals))
+			return r;
+	}
+	return NULL;
+}
+
 static void
 answered(struct sending *s, long status)
 {
 	struct attempt *a = s->attempt;
 	enum outcome outcome = judge(status);
+	bool unread;
+	const struct answer_rule *rule = rule_of(s, status, &unread);
 
+	if (rule != NULL && unread) {
+		attempt_say(a, OUTCOME_LATER, (int)status, "the destination answered %ld "
+		    "and nothing that can be read, so nobody knows what became of it",
+		    status);
+		return;
+	}
+	if (rule != NULL) {
+		attempt_say(a, str_eq(rule->is, STR("done")) ? OUTCOME_DONE :
+		    str_eq(rule->is, STR("dead")) ? OUTCOME_DEAD : OUTCOME_LATER,
+		    (int)status, "the destination answered %ld: %.*s", status,
+		    STR_ARG(rule->says));
+		return;
+	}
 	if (status >= 300 && status < 400)
 		attempt_say(a, outcome, (int)status, "the destination answered %ld; "
 		    "redirects are not followed: its URL belongs in the configuration",

@@ -30,6 +30,7 @@
 #define HTTP_KEPT	256		/* connections that wait for the next one */
 #define HTTP_CONNECT_MS	10000
 #define HTTP_ANSWER	(1 << 20)	/* bytes of an answer that are read */
+#define HTTP_WHOLE	(64 * 1024)	/* of those that a service's rules look into */
 #define HTTP_HEADERS	(64 * 1024)	/* and of its headers */
 #define HTTP_WAIT_MOST	((int64_t)24 * 3600 * 1000)	/* ms of Retry-After */
 

@@ -40,9 +40,153 @@ table tokens "$BUILD/tests/poster" "$T/fake"
 san=()
 [[ $BUILD != *san* ]] || san=(SAN=1)
 make -s BUILD="$BUILD/forgetful" "${san[@]}" \
-    CFLAGS="-O1 -g -DTEST_TOKENS_NOT_KEPT -DTEST_NO_SECOND_TOKEN" "$BUILD/forgetful/tests/poster"
+    CFLAGS="-O1 -g -DTEST_TOKENS_NOT_KEPT -DTEST_NO_SECOND_TOKEN -DTEST_STATUS_ALONE" \
+    "$BUILD/forgetful/tests/poster" "$BUILD/forgetful/hooklatch-courier"
 is "without its guards each attempt asks for a token, and a 401 is the outcome" \
     "assertions 2 after 401 later 401" \
     "$(timeout 60 node tests/tool/google.js unguarded "$BUILD/forgetful/tests/poster" "$T/fake" 2>>"$T/log/google" | xargs)"
 
+# --- all the way: a hook, the inbox, the courier, the services -----------------------
+
+programs
+free_port
+FAKE=$PORT
+free_port
+start fake node tests/tool/google.js fake "$T/fake" "$FAKE"
+within 10 grep -q ready "$T/log/fake" || broken "the fakes start"
+printf '{"ref":"refs/heads/main","repository":{"id":17},"text":"say \\"hi\\""}' >"$T/body"
+
+conf() {
+	local at="\"endpoint\": \"http://127.0.0.1:$FAKE\", \"timeout\": \"1s\",
+	    \"retry\": { \"first\": \"20ms\", \"most\": \"100ms\" }"
+	serve_conf <<END
+{
+	"inbox": "sqlite:@T@/inbox/inbox.db",
+	"courier": "unix:@T@/inbox/courier.sock",
+	"volatile": true, // the tests' folder may be memory
+	"hooks": {
+		"/hooks/all": { "provider": "github", "secret": "plain:$SECRET",
+		    "deliver": ["pubsub", "tasks", "bigquery", "fcm", "run"] },
+		"/hooks/dead": { "provider": "github", "secret": "plain:$SECRET", "deliver": ["bigquery", "gone"] },
+		"/hooks/pubsub": { "provider": "github", "secret": "plain:$SECRET", "deliver": "pubsub" }
+	},
+	"destinations": {
+		"pubsub": { "service": "pubsub", "topic": "projects/p/topics/t", "ordering_key": "{body:repository.id}", $at },
+		"tasks": { "service": "cloud-tasks", "queue": "projects/p/locations/l/queues/q", "url": "https://worker.example/work",
+		    "service_account": "worker@p.iam.gserviceaccount.com", "credentials": "file:@T@/fake/account.json", $at },
+		"bigquery": { "service": "bigquery", "table": "projects/p/datasets/d/tables/t", $at },
+		"fcm": { "service": "fcm", "project": "projects/p", "to_topic": "builds", "title": "{type}", "text": "{body:text}", $at },
+		"gone": { "service": "fcm", "project": "projects/p", "token": "gone", $at },
+		"run": { "service": "cloud-run", "url": "http://127.0.0.1:$FAKE/run/{type}?id={event_id}", "timeout": "1s",
+		    "retry": { "first": "20ms", "most": "100ms" } }
+	}
+}
+END
+}
+
+fakes() {	# PATH [BODY]
+	curl -s --max-time 10 ${2:+-d "$2"} "http://127.0.0.1:$FAKE$1"
+}
+
+# ended DESTINATION STATE TIMES: so often does the log say so
+ended() {
+	[ "$(grep -c "\"destination\":\"$1\",\"state\":\"$2\"" "$T/log/serve")" -ge "$3" ]
+}
+
+# how DESTINATION: codes of its attempts, in order
+how() {
+	grep -F "\"destination\":\"$1\"" "$T/log/serve" | sed -E 's/.*"state":"([a-z]*)".*/\1 &/; s/^([a-z]*) .*"code":([0-9]*).*/\1-\2/; s/^([a-z]*) .*/\1/' | xargs
+}
+
+asked() {
+	fakes /seen | jq -r --arg n "$1" '.asked[$n] // 0'
+}
+
+# one SERVICE FILTER: of the last request to it, by jq
+one() {
+	fakes /seen | jq -c --arg s "$1" "[.seen[] | select(.service == \$s)] | last | $2"
+}
+
+export GOOGLE_APPLICATION_CREDENTIALS=$T/fake/account.json
+conf
+check "serve starts" serve_start
+faults='"429","503","reset","401","slow"'
+fakes /reset "{\"pubsub\":[$faults],\"tasks\":[$faults],\"bigquery\":[$faults],\"fcm\":[$faults],
+    \"run\":[$faults],\"rows\":[\"stopped\"],\"lost\":[true],\"token\":[\"503\"]}" >/dev/null
+is "an event for all is taken" 200 "$(push e-1 "$T/body" /hooks/all)"
+for name in pubsub tasks bigquery fcm run; do
+	check "$name has it in the end" within 40 ended "$name" "done" 1
+	for fault in 429 503 reset 401 slow; do
+		is "$name met the fault $fault" 1 "$(asked "$name $fault")"
+	done
+	is "$name: nobody came as a stranger" 0 "$(asked "$name stranger")"
+done
+# "later" is "waits"; a 401 is not an attempt of its own
+like "Cloud Tasks: what was queued already is done" "*done-409" "$(how tasks)"
+like "BigQuery: a partial error is not success" "*waits-200 done-200" "$(how bigquery)"
+is "a token that could not be had was one" 1 "$(asked "token 503")"
+between "tokens: at most one for each that is wanted, and one after each 401" 5 11 "$(asked assertion)"
+
+is "Pub/Sub: the body is what came" "$(cat "$T/body")" "$(one pubsub '.body | fromjson | .messages[0].data' | jq -r . | base64 -d)"
+is "its ordering key, its attributes" '["17","/hooks/all","github","push","e-1","application/json"]' \
+    "$(one pubsub '.body | fromjson | .messages[0] | [.orderingKey, .attributes["hooklatch-hook"], .attributes["hooklatch-provider"],
+	.attributes["hooklatch-type"], .attributes["hooklatch-event-id"], .attributes["content-type"]]')"
+is "its scope" '"https://www.googleapis.com/auth/pubsub"' "$(one pubsub .facts.scope)"
+is "Cloud Tasks: one task under one name" 1 \
+    "$(fakes /seen | jq '[.seen[] | select(.service == "tasks") | .body | fromjson | .task.name] | unique | length')"
+is "what it sends, and as whom" '["https://worker.example/work","application/json","worker@p.iam.gserviceaccount.com",null]' \
+    "$(one tasks '.body | fromjson | .task.httpRequest | [.url, .headers["Content-Type"], .oidcToken.serviceAccountEmail, .oidcToken.audience]')"
+is "BigQuery: the row" "[\"github\",\"push\",$(jq -Rs . <"$T/body")]" \
+    "$(one bigquery '.body | fromjson | .rows[0].json | [.provider, .event_type, .body]')"
+is "its insertId is the event's" true "$(one bigquery '.body | fromjson | .rows[0] | .insertId == .json.id')"
+is "FCM: to whom, and what it says" '["builds",null,"push","say \"hi\""]' \
+    "$(one fcm '.body | fromjson | .message | [.topic, .token, .notification.title, .notification.body]')"
+is "Cloud Run: an ID token for the host, the body as it came" "[true,\"http://127.0.0.1:$FAKE\",\"/run/push?id=e-1\",true]" \
+    "$(one run "[.facts.id, .facts.audience, .path, .body == $(jq -Rs . <"$T/body")]")"
+
+fakes /reset '{"rows":["invalid"]}' >/dev/null
+is "an event that none will take is taken" 200 "$(push e-2 "$T/body" /hooks/dead)"
+check "BigQuery: a row that does not fit is dead" within 20 ended bigquery dead 1
+check "FCM: a registration that is gone is dead" within 20 ended gone dead 1
+
+# Attributes within limits, whatever comes
+fakes /reset >/dev/null
+long=$(printf 'x%.0s' {1..1003})ä$(printf 'y%.0s' {1..500})
+is "a long type of content is taken" 200 "$(curl -s -o /dev/null -w '%{http_code}' --max-time 20 -H 'X-GitHub-Delivery: e-3' \
+    -H "Content-Type: application/json; x=$long" -H "X-GitHub-Event: push" \
+    -H "X-Hub-Signature-256: sha256=$(hmac_hex "$SECRET" "$T/body")" --data-binary "@$T/body" "http://127.0.0.1:$PORT/hooks/pubsub")"
+check "and published" within 20 ended pubsub "done" 2
+is "cut where a character ends" 1023 "$(one pubsub '.body | fromjson | .messages[0].attributes["content-type"] | utf8bytelength')"
+check "no token and no key is in the log" test "$(grep -cE 'ya29|PRIVATE|eyJ' "$T/log/serve")" = 0
+check "serve stops" serve_stop
+
+# An emulator asks nobody who he is.
+unset GOOGLE_APPLICATION_CREDENTIALS
+fakes /reset '{"emulator":true}' >/dev/null
+serve_conf <<END
+{
+	"inbox": "sqlite:@T@/inbox/inbox.db",
+	"courier": "unix:@T@/inbox/courier.sock",
+	"volatile": true,
+	"hooks": { "/hooks/pubsub": { "provider": "github", "secret": "plain:$SECRET", "deliver": "pubsub" } },
+	"destinations": { "pubsub": { "service": "pubsub", "topic": "projects/p/topics/t" } }
+}
+END
+PUBSUB_EMULATOR_HOST=127.0.0.1:$FAKE check "serve starts with an emulator" serve_start
+is "an event for it is taken" 200 "$(push e-4 "$T/body" /hooks/pubsub)"
+check "the emulator has it" within 20 ended pubsub "done" 3
+is "without a token" '[null,null]' "$(one pubsub '[.facts, .headers.authorization]')"
+check "serve stops again" serve_stop
+
+# Could it fail?  A courier that goes by the status alone:
+export GOOGLE_APPLICATION_CREDENTIALS=$T/fake/account.json
+cp "$BUILD/forgetful/hooklatch-courier" "$T/bin/hooklatch-courier"
+conf
+check "serve starts with that courier" serve_start
+fakes /reset '{"rows":["invalid"]}' >/dev/null
+is "an event is taken" 200 "$(push e-5 "$T/body" /hooks/dead)"
+check "and BigQuery's refusal is taken for success" within 20 ended bigquery "done" 2
+check "serve stops at last" serve_stop
+
+[ "$FAILED" -eq 0 ] || why serve fake
 finish google

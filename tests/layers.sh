@@ -22,7 +22,7 @@ includes() {
 FLOORS=(
 	"base/*"
 	"auth_mac.[ch] auth_key.[ch] auth_static.[ch] auth_jws.[ch] auth_cert.[ch] auth_cipher.[ch]"
-	"event.[ch] wire.[ch] stats.[ch] bundle.[ch] letter.[ch] conf.[ch] conf_place.c engine_url.[ch] key_source.[ch] provider_texts.h provider_find.c"
+	"event.[ch] wire.[ch] stats.[ch] bundle.[ch] letter.[ch] service.[ch] conf.[ch] conf_place.c engine_url.[ch] key_source.[ch] provider_texts.h provider_find.c"
 	"frame.[ch] request.[ch] body.[ch] answer.[ch] template.[ch] sent.[ch]"
 	"condition.[ch] reply.[ch]"
 	"provider.[ch] provider_words.[ch] provider_signature.c provider_answer.c provider_examples.[ch] provider_schema.c forge.[ch]"

@@ -153,9 +153,11 @@ static const struct {
 	{ "conditions as a text", H("\"deliver\":{\"to\":\"x\",\"when\":\"y\"}"),
 	  "t.json:1:37: \"when\" must be an object, not a string" },
 	{ "a destination of no kind", D("\"timeout\":1"),
-	  "t.json:1:18: destination \"d\" needs one of \"exec\" and \"http\"" },
+	  "t.json:1:18: destination \"d\" needs one of \"exec\", \"http\" and "
+	  "\"service\"" },
 	{ "a destination of two kinds", D("\"exec\":\"/x\",\"http\":\"http://x\""),
-	  "t.json:1:18: destination \"d\" needs one of \"exec\" and \"http\"" },
+	  "t.json:1:18: destination \"d\" needs one of \"exec\", \"http\" and "
+	  "\"service\"" },
 	{ "a program without its path", D("\"exec\":[\"deploy\",\"x\"]"),
 	  "t.json:1:18: destination \"d\": \"exec\" begins with the whole path" },
 	{ "a word of the other kind", D("\"exec\":\"/x\",\"bearer\":\"env:A\""),
@@ -164,7 +166,51 @@ static const struct {
 	  "t.json:1:18: destination \"d\": \"directory\" goes with \"exec\"" },
 	{ "two authorizations", D("\"http\":\"http://x\",\"bearer\":\"env:A\","
 	  "\"basic\":\"env:B\""),
-	  "t.json:1:18: destination \"d\" has \"bearer\" and \"basic\"; one of them" },
+	  "t.json:1:18: destination \"d\" has more than one of \"bearer\", " },
+	{ "and two others", D("\"http\":\"http://x\",\"basic\":\"env:A\","
+	  "\"google\":\"id\""),
+	  "t.json:1:18: destination \"d\" has more than one of \"bearer\", " },
+	{ "a token of no kind", D("\"http\":\"http://x\",\"google\":\"both\""),
+	  "t.json:1:41: \"google\" must be access or id" },
+	{ "an audience without an ID token", D("\"http\":\"http://x\","
+	  "\"google\":\"access\",\"audience\":\"a\""),
+	  "t.json:1:18: destination \"d\": \"audience\" goes with" },
+	{ "a scope without an access token", D("\"http\":\"http://x\","
+	  "\"google\":\"id\",\"scope\":\"a\""),
+	  "t.json:1:18: destination \"d\": \"scope\" goes with" },
+	{ "credentials for nothing", D("\"http\":\"http://x\",\"credentials\":\"env:A\""),
+	  "t.json:1:18: destination \"d\": \"credentials\" goes with" },
+	{ "a service that is none", D("\"service\":\"pubsubs\""),
+	  "t.json:1:18: destination \"d\": there is no service \"pubsubs\"; there are "
+	  "bigquery, cloud-run, cloud-tasks, fcm, pubsub" },
+	{ "a service without what it needs", D("\"service\":\"pubsub\""),
+	  "t.json:1:18: destination \"d\": the service pubsub needs \"topic\": the topic, "
+	  "like projects/*/topics/*" },
+	{ "a parameter of another form", D("\"service\":\"pubsub\",\"topic\":\"t\""),
+	  "t.json:1:18: destination \"d\": \"topic\" is the topic, like projects/*" },
+	{ "a parameter that is a number", D("\"service\":\"pubsub\",\"topic\":1"),
+	  "t.json:1:42: \"topic\" must be a text" },
+	{ "a parameter of another service", D("\"service\":\"pubsub\",\"queue\":\"q\""),
+	  "t.json:1:42: unknown key \"queue\" in a destination" },
+	{ "a word where an event has no say", D("\"service\":\"cloud-tasks\",\"queue\":"
+	  "\"projects/p/locations/l/queues/q\",\"url\":\"https://h/{type}\""),
+	  "t.json:1:18: destination \"d\": \"url\" holds a brace" },
+	{ "a word in the host of one", D("\"service\":\"cloud-run\","
+	  "\"url\":\"https://{type}/\""),
+	  "t.json:1:18: destination \"d\": \"service\": no word may stand in the host" },
+	{ "an endpoint with a word", D("\"service\":\"pubsub\",\"topic\":"
+	  "\"projects/p/topics/t\",\"endpoint\":\"https://{type}\""),
+	  "t.json:1:18: destination \"d\": \"service\": no word may stand in the host" },
+	{ "none of several", D("\"service\":\"fcm\",\"project\":\"projects/p\""),
+	  "t.json:1:18: destination \"d\": the service fcm needs one of \"fid\", "
+	  "\"token\", \"to_topic\", \"condition\"" },
+	{ "two of them", D("\"service\":\"fcm\",\"project\":\"projects/p\","
+	  "\"fid\":\"a\",\"token\":\"b\""),
+	  "t.json:1:18: destination \"d\": the service fcm needs one of" },
+	{ "a service and a URL", D("\"service\":\"pubsub\",\"http\":\"http://x\""),
+	  "t.json:1:18: destination \"d\" needs one of" },
+	{ "a service and a token", D("\"service\":\"pubsub\",\"google\":\"id\""),
+	  "t.json:1:18: destination \"d\": the service says which token" },
 	{ "a name that is none", "{\"destinations\":{\"a b\":{\"exec\":\"/x\"}}}",
 	  "t.json:1:18: name \"a b\" of a destination must be letters" },
 	{ "a destination that is a text", "{\"destinations\":{\"d\":\"/x\"}}",
@@ -855,6 +901,27 @@ static const char *const differ[][2] = {
 	{ D("\"http\":\"http://a\""), D("\"http\":\"http://a\",\"sign\":\"env:A\"") },
 	{ D("\"http\":\"http://a\""), D("\"http\":\"http://a\",\"bearer\":\"env:A\"") },
 	{ D("\"http\":\"http://a\""), D("\"http\":\"http://a\",\"basic\":\"file:/a\"") },
+	{ D("\"http\":\"http://a\",\"google\":\"id\""),
+	  D("\"http\":\"http://a\",\"google\":\"access\",\"scope\":\"a b\"") },
+	{ D("\"http\":\"http://a\",\"google\":\"id\""),
+	  D("\"http\":\"http://a\",\"google\":\"id\",\"audience\":\"a\","
+	  "\"credentials\":\"file:/a\"") },
+	{ D("\"service\":\"pubsub\",\"topic\":\"projects/p/topics/t\""),
+	  D("\"service\":\"pubsub\",\"topic\":\"projects/p/topics/u\"") },
+	{ D("\"service\":\"pubsub\",\"topic\":\"projects/p/topics/t\""),
+	  D("\"topic\":\"projects/p/topics/t\",\"ordering_key\":\"say \\\"{type}\\\"\","
+	  "\"service\":\"pubsub\",\"endpoint\":\"http://127.0.0.1:1/\"") },
+	{ D("\"service\":\"bigquery\",\"table\":\"projects/p/datasets/d/tables/t\""),
+	  D("\"service\":\"bigquery\",\"table\":\"projects/p/datasets/d/tables/t\","
+	  "\"body\":\"{\\\"rows\\\":[]}\",\"scope\":\"s\"") },
+	{ D("\"service\":\"cloud-run\",\"url\":\"https://a/\""),
+	  D("\"service\":\"cloud-run\",\"url\":\"https://a/\",\"audience\":\"b\"") },
+	{ D("\"service\":\"fcm\",\"project\":\"projects/p\",\"to_topic\":\"a\""),
+	  D("\"service\":\"fcm\",\"project\":\"projects/p\",\"fid\":\"{body:f}\"") },
+	{ D("\"service\":\"cloud-tasks\",\"queue\":\"projects/p/locations/l/queues/q\","
+	  "\"url\":\"https://a/\""),
+	  D("\"service\":\"cloud-tasks\",\"queue\":\"projects/p/locations/l/queues/q\","
+	  "\"url\":\"https://a/\",\"service_account\":\"a@b\"") },
 	{ "{\"hooks\":{\"/a\":{\"auth\":\"none\",\"deliver\":\"d\"}},"
 	  "\"destinations\":{\"d\":{\"exec\":\"/x\"}}}",
 	  "{\"hooks\":{\"/a\":{\"auth\":\"none\",\"deliver\":{\"to\":\"d\",\"when\":"

@@ -108,6 +108,10 @@ static const struct {
 	{ LETTER_HEADER, "a\nb", "line's end" },
 	{ LETTER_HEADER, "a\x7f", "control byte" },
 	{ LETTER_HEADER, "{nonsense}", "there is no word" },
+	{ LETTER_HEADER, "{type<}", "there is no word" },
+	{ LETTER_HEADER, "{type<99999999999999999999999}", "there is no word" },
+	{ LETTER_JSON, "{'a':{headers},'b':'{headers}','c':{body_base64}}", NULL },
+	{ LETTER_HEADER, "{body_base64:x}", "takes nothing" },
 
 	{ LETTER_JSON, "{body}", NULL },
 	{ LETTER_JSON, "{}", NULL },
@@ -217,6 +221,13 @@ static const struct {
 	{ LETTER_JSON, "'{body:\\'a.b\\'} {body:nothing}.'", "'dotted .'", NULL },
 	{ LETTER_JSON, "[{type},{size},{attempt},{header:x-quote},{header:x-none}]",
 	    "['order.paid',@,3,'say \\'hi\\'',null]", NULL },
+	{ LETTER_HEADER, "{type<7}|{type<99}|{type<0}|{body:order.name<3}|{hook<6}",
+	    "order.p|order.paid||A &|/hooks", NULL },
+	{ LETTER_HEADER, "{body:smile<3}|{body:smile<4}", "|\xf0\x9f\x98\x80", NULL },
+	{ LETTER_HEADER, "{hash}", "99caf23109aeee292a97a8528f25ac3115eb41a7bfa681ed18b0c9848073bf47", NULL },
+	{ LETTER_URL, "https://a.example/?t={type<5}", "https://a.example/?t=order", NULL },
+	{ LETTER_JSON, "['{header:x-bytes<5}',{type<2},{body:order.price<2},'{body:order<4}']",
+	    "['\xef\xbf\xbd','or',1.50e2,'{\\'id']", NULL },
 	{ LETTER_JSON, "[{header:x-bytes}]", "['\xef\xbf\xbd\xef\xbf\xbd']", NULL },
 };
 

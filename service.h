@@ -1,0 +1,52 @@
+/*
+ * service.h - a service is a file of data: what a destination that names one sends.
+ *
+ *	{ "service": "pubsub", "topic": "projects/p/topics/t" }
+ *	--> services/pubsub.json --> the URL, body, token and answers of an http destination
+ *
+ * A file says, in JSON with comments:
+ *
+ *	name, docs	for people
+ *	parameters	what the destination must give, by name: "means" for sentences,
+ *			"form" with "*" for any text, "optional", and "words" where its
+ *			text may hold letter.h's words (what holds none is not an event's)
+ *	one_of		of these exactly one
+ *	url, body	templates (letter.h) in which {param:NAME} is the parameter's text.
+ *			A member of the body that wants one which is not given is left out,
+ *			and so is an object that is empty by it
+ *	google, scope	as those keys of a destination
+ *	emulator	a variable, "HOST:PORT" of a service on this machine: plain HTTP there,
+ *			and no token
+ *	answers		what counts for something else than its status says, first match:
+ *			"status", "has" (a path into an answer of JSON), "equals", "is" (done,
+ *			later, dead), "says"
+ *
+ * Where the URL begins with its own host the parameter "endpoint" stands for that.
+ * Compiled in by script/embed-providers; conf.c applies it as it reads.  Pure.
+ */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include "conf.h"
+
+/* Is there a service of that name, and does it have such a parameter? */
+bool	service_is(struct str id);
+bool	service_takes(struct str id, struct str parameter);
+/* "bigquery, cloud-run, ..." */
+const char	*service_names(char out[256]);
+
+/*
+ * Fills in url, body, google, scope, emulator and answers of a destination that names
+ * one.  -1 and a sentence that says what is missing.
+ */
+int	service_apply(struct destination *, struct arena *, struct err *);
+
+/* What script/embed-providers writes. */
+struct service_text {
+	struct str	 id;
+	struct str	 text;
+};
+extern const struct service_text service_texts[];	/* sorted by id */
+extern const size_t service_texts_count;
+
+#endif
