@@ -630,22 +630,42 @@ async function clients()
 	    .getAccessToken()).token, { from: 'metadata', scope: CLOUD });
 	await facts('and its ID token', () => new Compute().fetchIdToken('https://own.example'),
 	    { id: true, audience: 'https://own.example', from: 'metadata' });
-	if (fs.existsSync('node_modules/@google-cloud/bigquery'))
-		await service_clients(by_key);
+	await service_clients(by_key);
 }
 
 async function service_clients(by_key)
 {
 	const { BigQuery } = require('@google-cloud/bigquery');
+	const { CloudTasksClient } = require('@google-cloud/tasks');
+	const { v1 } = require('@google-cloud/pubsub');
+	const queue = 'projects/p/locations/l/queues/q';
+	const rest = { fallback: true, protocol: 'http', apiEndpoint: '127.0.0.1', port, projectId: 'p',
+	    authClient: by_key() };
+	const task = { parent: queue, task: { name: `${queue}/tasks/a`, httpRequest: { url: 'https://a.example/',
+	    httpMethod: 'POST', headers: { a: 'b' }, body: Buffer.from('hi'), oidcToken: {
+	    serviceAccountEmail: EMAIL } } } };
 	const table = new BigQuery({ projectId: 'p', apiEndpoint: here(''), authClient: by_key() })
 	    .dataset('d').table('t');
 
 	fresh();
 	await table.insert([{ a: 1 }]);
 	is('BigQuery\'s client inserts a row', [last()?.service, last()?.facts?.from], ['bigquery', 'key']);
-	faults.rows = ['invalid'];
+	faults.rows = Array(9).fill('invalid');	/* it tries again by itself */
 	is('and sees a partial error', await table.insert([{ a: 1 }]).then(() => 'none', (e) => e.name),
 	    'PartialFailureError');
+	is('Pub/Sub\'s client publishes', (await new v1.PublisherClient(rest).publish({ topic:
+	    'projects/p/topics/t', messages: [{ data: Buffer.from('hi'), attributes: { a: 'b' },
+	    orderingKey: 'k' }] }))[0].messageIds.length, 1);
+	is('and is told of an attribute that is too long', await new v1.PublisherClient(rest).publish({
+	    topic: 'projects/p/topics/t', messages: [{ attributes: { a: 'b'.repeat(1025) } }] })
+	    .then(() => 'none', (e) => e.message), 'attributes');
+	is('Cloud Tasks\' client makes a task', (await new CloudTasksClient(rest).createTask(task))[0].name,
+	    task.task.name);
+	is('but once', await new CloudTasksClient(rest).createTask(task).then(() => 'none',
+	    (e) => e.statusDetails?.length ?? e.message), 'so it is');
+	is('each asked with a token of the fake\'s', seen.map((s) => s.facts?.from).filter((f) =>
+	    f !== 'key'), []);
+	is('of both the fake saw what was sent', [asked.pubsub, asked.tasks], [2, 2]);
 }
 
 /* --- all together ------------------------------------------------------------------------------- */
