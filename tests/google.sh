@@ -160,7 +160,7 @@ is "cut where a character ends" 1023 "$(one pubsub '.body | fromjson | .messages
 check "no token and no key is in the log" test "$(grep -cE 'ya29|PRIVATE|eyJ' "$T/log/serve")" = 0
 check "serve stops" serve_stop
 
-# An emulator asks nobody who he is.
+# An emulator asks nobody who he is; without credentials it is the machine's metadata server.
 unset GOOGLE_APPLICATION_CREDENTIALS
 fakes /reset '{"emulator":true}' >/dev/null
 serve_conf <<END
@@ -168,14 +168,19 @@ serve_conf <<END
 	"inbox": "sqlite:@T@/inbox/inbox.db",
 	"courier": "unix:@T@/inbox/courier.sock",
 	"volatile": true,
-	"hooks": { "/hooks/pubsub": { "provider": "github", "secret": "plain:$SECRET", "deliver": "pubsub" } },
-	"destinations": { "pubsub": { "service": "pubsub", "topic": "projects/p/topics/t" } }
+	"hooks": { "/hooks/pubsub": { "provider": "github", "secret": "plain:$SECRET", "deliver": ["pubsub", "run"] } },
+	"destinations": {
+		"pubsub": { "service": "pubsub", "topic": "projects/p/topics/t" },
+		"run": { "service": "cloud-run", "url": "http://127.0.0.1:$FAKE/run/own", "audience": "https://own.example" }
+	}
 }
 END
-PUBSUB_EMULATOR_HOST=127.0.0.1:$FAKE check "serve starts with an emulator" serve_start
+PUBSUB_EMULATOR_HOST=127.0.0.1:$FAKE GCE_METADATA_HOST=127.0.0.1:$FAKE check "serve starts with an emulator" serve_start
 is "an event for it is taken" 200 "$(push e-4 "$T/body" /hooks/pubsub)"
 check "the emulator has it" within 20 ended pubsub "done" 3
 is "without a token" '[null,null]' "$(one pubsub '[.facts, .headers.authorization]')"
+check "the machine's own token goes with the other" within 20 ended run "done" 2
+is "it is an ID token for whom one says" '["metadata","https://own.example"]' "$(one run '[.facts.from, .facts.audience]')"
 check "serve stops again" serve_stop
 
 # Could it fail?  A courier that goes by the status alone:
