@@ -354,6 +354,21 @@ failed(struct batch *b, enum inbox_code code, const struct err *e)
 	}
 }
 
+/* Deliveries may be due that were not. */
+static void
+tell_watcher(struct batch *b)
+{
+	void (*forwarded)(void *);
+	void *arg;
+
+	pthread_mutex_lock(&b->lock);
+	forwarded = b->forwarded;
+	arg = b->forwarded_arg;
+	pthread_mutex_unlock(&b->lock);
+	if (forwarded != NULL)
+		forwarded(arg);
+}
+
 /* Makes it sound again; INBOX_OK when it is. */
 static enum inbox_code
 settle(struct batch *b, struct err *e)
@@ -374,6 +389,7 @@ settle(struct batch *b, struct err *e)
 	if (code == INBOX_OK) {
 		checkpoint_reset(b->checkpoint);
 		drop_doubtful(b);
+		tell_watcher(b);	/* of a batch that was refused, and is there */
 		b->disk_full = false;
 		if (b->said)
 			log_say(b->log, LOG_INFO_, "the inbox is sound again");
@@ -633,8 +649,8 @@ commit(struct batch *b, bool tidy)
 	after(b, &some);
 	tell(b, &some);
 	end_orders(orders, true);
-	if (forwards && b->forwarded != NULL)
-		b->forwarded(b->forwarded_arg);
+	if (forwards)
+		tell_watcher(b);
 	retention_committed(b->inbox, &b->retention);
 }
 

@@ -70,7 +70,10 @@ struct order {
 };
 void		 batch_order(struct batch *, struct order *);
 
-/* To be called by the batch's thread after a commit that holds new deliveries. */
+/*
+ * To be called by the batch's thread after a commit that holds new deliveries, and when
+ * the inbox is sound again.  One call may still come after it was taken back.
+ */
 void		 batch_watch(struct batch *, void (*forwarded)(void *), void *arg);
 
 struct store_counters batch_counters(struct batch *);
