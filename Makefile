@@ -106,7 +106,8 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 
 # --- tests -------------------------------------------------------------------
 UNIT	= base json conf frame request wire inbox providers repeats auth \
-	  handler webserver keys parked aside fetch exec letter stats
+	  handler webserver keys parked aside fetch exec letter stats ledger \
+	  delivery
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json token source place \
 	  dump rewrite letter stats
@@ -121,6 +122,22 @@ $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -lsqlite3 -ljson-c -lcrypto
+
+$(BUILD)/tests/test_ledger: tests/unit/test_ledger.c tests/unit/test.h \
+    $(call obj,courier/inbox courier/ledger courier/repeat_key courier/gather \
+    courier/bodies $(WALL) $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
+	    -lsqlite3 -ljson-c -lcrypto
+
+$(BUILD)/tests/test_delivery: tests/unit/test_delivery.c tests/unit/test.h \
+    $(call obj,courier/delivery courier/batch courier/checkpoint courier/retention \
+    courier/bodies courier/inbox courier/ledger courier/repeat_key courier/gather \
+    courier/half courier/attempt courier/exec courier/http courier/transfer \
+    courier/store_sqlite courier/totals $(WALL) $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
+	    -lsqlite3 -lcurl -ljson-c -lcrypto
 
 $(BUILD)/tests/test_repeats: tests/unit/test_repeats.c tests/unit/test.h \
     $(call obj,courier/inbox courier/ledger courier/repeat_key courier/gather \

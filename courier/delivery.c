@@ -1,4 +1,5 @@
 /* delivery.c - see delivery.h. */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -32,14 +33,15 @@ struct job {
 	struct lane	*lane;
 	struct half	*half;
 	struct job	*next;
-	uint64_t	 tries;		/* before this one */
+	struct str	 key;		/* .p NULL: it has none */
+	uint64_t	 tries;		/* before this one; with it, when it counts */
 	int64_t		 since;		/* ms since 1970 */
 	size_t		 bytes;
+	bool		 given;		/* its destination was asked */
 
 	/* What it comes to. */
 	enum delivery_state state;
 	int64_t		 due;
-	bool		 counted;
 	bool		 noted;		/* it is written down */
 };
 
@@ -107,7 +109,7 @@ write_down(struct order *o, struct inbox *inbox, int64_t now, struct err *e)
 {
 	struct job *j = job_of(o);
 	int rc = ledger_record(inbox_ledger(inbox), &j->attempt, j->state, j->due,
-	    j->counted);
+	    j->tries);
 
 	(void)now;
 	return inbox_code_of(inbox, rc, "writing an attempt down", e);
@@ -211,11 +213,28 @@ take_half(struct delivery *d, struct half *half)
 	d->half = half;
 }
 
+static struct str
+row_key(const struct ledger_row *r)
+{
+	return r->keyed ? (struct str){ r->key, r->nkey } : STR_NONE;
+}
+
+/* Two that go one after the other. */
 static bool
-is_busy(const struct lane *l, uint64_t delivery)
+same_key(struct str a, struct str b)
+{
+	return a.p != NULL && b.p != NULL && str_eq(a, b);
+}
+
+/*
+ * Is it under way, or another of its key?  The ledger leaves out what is not yet due by
+ * the clock of its transaction; by ours that may be on its way already.
+ */
+static bool
+is_busy(const struct lane *l, const struct ledger_row *r)
 {
 	for (const struct job *j = l->jobs; j != NULL; j = j->next)
-		if (j->attempt.delivery == delivery)
+		if (j->attempt.delivery == r->n || same_key(j->key, row_key(r)))
 			return true;
 	return false;
 }
@@ -320,31 +339,23 @@ judge(struct delivery *d, struct job *j, bool stopping)
 	const struct destination *to = a->to;
 	int64_t now = when_now(), wait, end = j->since + to->give_up;
 
-	j->counted = true;
 	j->due = now;
-	switch (a->outcome) {
-	case OUTCOME_DONE:
-		j->state = DELIVERY_DONE;
-		lane_answered(d, j->lane);
+	if (a->outcome == OUTCOME_LATER && stopping) {
+		j->state = DELIVERY_WAITS;
 		return;
-	case OUTCOME_DEAD:
-		j->state = DELIVERY_DEAD;
-		lane_answered(d, j->lane);
-		return;
-	case OUTCOME_LATER:
-		break;
 	}
+	j->tries++;
+	if (j->given && a->outcome == OUTCOME_LATER)
+		lane_failed(d, j->lane, to, a->retry_after);
+	else if (j->given)
+		lane_answered(d, j->lane);
+	j->state = a->outcome == OUTCOME_DONE ? DELIVERY_DONE : DELIVERY_DEAD;
+	if (a->outcome != OUTCOME_LATER || now >= end ||
+	    (to->tries > 0 && j->tries >= to->tries))
+		return;
 	j->state = DELIVERY_WAITS;
-	if (stopping) {
-		j->counted = false;
-		return;
-	}
-	wait = a->retry_after > 0 ? a->retry_after : back_off(to, j->tries + 1);
-	lane_failed(d, j->lane, to, a->retry_after);
-	if ((to->tries > 0 && j->tries + 1 >= to->tries) || now >= end)
-		j->state = DELIVERY_DEAD;
-	else
-		j->due = now + wait < end ? now + wait : end;
+	wait = a->retry_after > 0 ? a->retry_after : back_off(to, j->tries);
+	j->due = now + wait < end ? now + wait : end;
 }
 
 static void
@@ -389,15 +400,28 @@ kept(struct arena *a, struct str s)
 	return s.n == 0 ? STR("") : arena_str(a, s);
 }
 
-/* A copy of the row's event; false: no memory, or its file is missing. */
-static bool
-take_row(struct delivery *d, struct attempt *a, sqlite3_stmt *st)
+/* Opens the file of its body; 0, or errno. */
+static int
+open_body(struct delivery *d, struct event *ev)
+{
+	struct err e;
+	int dir = bodies_dir(d->inbox, &e), why;
+
+	if (dir == -1)
+		return errno;
+	ev->body_fd = openat(dir, ev->id, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	why = ev->body_fd == -1 ? errno : 0;
+	close(dir);
+	return why;
+}
+
+/* A copy of the row's event; -1: no memory.  *why: errno of a body in a file, or 0. */
+static int
+take_row(struct delivery *d, struct attempt *a, sqlite3_stmt *st, int *why)
 {
 	struct inbox_row row;
 	struct event *ev = &a->event;
-	struct err e;
 	bool in_file;
-	int dir;
 
 	inbox_row_read(st, &row, &in_file);
 	*ev = row.event;
@@ -413,20 +437,16 @@ take_row(struct delivery *d, struct attempt *a, sqlite3_stmt *st)
 	ev->request_id = kept(a->arena, ev->request_id);
 	ev->trace = kept(a->arena, ev->trace);
 	ev->headers = kept(a->arena, ev->headers);
-	ev->body = STR("");
-	if (!in_file) {
+	*why = 0;
+	if (in_file) {
+		ev->body = STR_NONE;
+		*why = open_body(d, ev);
+	} else {
 		ev->body.p = sqlite3_column_blob(st, INBOX_BODY);
 		ev->body.n = (size_t)sqlite3_column_bytes(st, INBOX_BODY);
 		ev->body = kept(a->arena, ev->body);
-	} else {
-		ev->body = STR_NONE;
-		if ((dir = bodies_dir(d->inbox, &e)) != -1) {
-			ev->body_fd = openat(dir, ev->id, O_RDONLY | O_CLOEXEC |
-			    O_NOFOLLOW);
-			close(dir);
-		}
 	}
-	return !arena_full(a->arena) && (!in_file || ev->body_fd != -1);
+	return arena_full(a->arena) ? -1 : 0;
 }
 
 static struct job *
@@ -446,6 +466,7 @@ job_new(struct delivery *d, struct lane *l, const struct ledger_row *r)
 	j->delivery = d;
 	j->lane = l;
 	j->half = half_use(d->half);
+	j->key = r->keyed ? kept(arena, row_key(r)) : STR_NONE;
 	j->tries = r->tries;
 	j->since = r->since;
 	return j;
@@ -479,23 +500,55 @@ mark_done(struct delivery *d, struct job *j)
 }
 #endif
 
+/*
+ * The event of an attempt.  1: it can be sent; 0: it cannot, and its outcome says why;
+ * -1: it could not be looked at, which says nothing of it.
+ */
+static int
+load(struct delivery *d, sqlite3 *db, uint64_t event, struct attempt *a)
+{
+	sqlite3_stmt *st = NULL;
+	int rc, why = 0;
+	bool there;
+
+	rc = sqlite3_prepare_v2(db, "SELECT " INBOX_COLUMNS ", body FROM events"
+	    " WHERE n = ?1", -1, &st, NULL);
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_int64(st, 1, (int64_t)event);
+		rc = sqlite3_step(st);
+	}
+	there = rc == SQLITE_ROW;
+	if (there && take_row(d, a, st, &why) == -1)
+		rc = SQLITE_NOMEM;
+	sqlite3_finalize(st);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return -1;
+	if (there && why == 0)
+		return 1;
+	if (!there)
+		attempt_say(a, OUTCOME_DEAD, -1, "the event is not in the inbox any "
+		    "more");
+	else if (why == ENOENT)
+		attempt_say(a, OUTCOME_DEAD, -1, "the file of its body is missing");
+	else
+		attempt_say(a, OUTCOME_LATER, -1, "the file of its body cannot be "
+		    "opened: %s", strerror(why));
+	return 0;
+}
+
 /* false: not now. */
 static bool
 begin(struct delivery *d, struct lane *l, sqlite3 *db, const struct ledger_row *r)
 {
 	struct job *j = job_new(d, l, r);
-	sqlite3_stmt *st = NULL;
-	bool there = false, whole = false;
+	int whole;
 
 	if (j == NULL)
 		return false;
-	if (sqlite3_prepare_v2(db, "SELECT " INBOX_COLUMNS ", body FROM events"
-	    " WHERE n = ?1", -1, &st, NULL) == SQLITE_OK) {
-		sqlite3_bind_int64(st, 1, (int64_t)r->event);
-		there = sqlite3_step(st) == SQLITE_ROW;
-		whole = there && take_row(d, &j->attempt, st);
+	if ((whole = load(d, db, r->event, &j->attempt)) == -1) {
+		job_free(j);
+		return false;
 	}
-	sqlite3_finalize(st);
 	j->bytes = arena_used(j->attempt.arena);
 	j->next = l->jobs;
 	l->jobs = j;
@@ -503,30 +556,22 @@ begin(struct delivery *d, struct lane *l, sqlite3 *db, const struct ledger_row *
 	l->running++;
 	d->running++;
 	d->bytes += j->bytes;
-#ifdef TEST_DONE_BEFORE_TRIED
-	if (whole)
-		mark_done(d, j);
-#endif
-	if (whole && give(d, j))
+	if (whole == 0) {
+		attempt_ended(d, j, false);
 		return true;
-	if (whole) {		/* its sender has too many: another time */
-		l->running--;
-		d->running--;
-		forget(d, j);
-		return false;
 	}
-	attempt_say(&j->attempt, OUTCOME_DEAD, -1, there ?
-	    "its body cannot be read" : "the event is not in the inbox any more");
-	attempt_ended(d, j, false);
-	return true;
+#ifdef TEST_DONE_BEFORE_TRIED
+	mark_done(d, j);
+#endif
+	j->given = true;
+	if (give(d, j))
+		return true;
+	l->running--;		/* its sender has too many: another time */
+	d->running--;
+	forget(d, j);
+	return false;
 }
 
-static const char due_now[] =
-    "SELECT n, event, tries, made, since, due FROM deliveries"
-    " WHERE destination = ?1 AND state = 0 AND due <= ?2 ORDER BY due, n LIMIT ?3";
-static const char due_next[] =
-    "SELECT min(due) FROM deliveries"
-    " WHERE destination = ?1 AND state = 0 AND due > ?2";
 static const char is_paused[] = "SELECT 1 FROM paused WHERE destination = ?1";
 
 static sqlite3_stmt *
@@ -542,46 +587,62 @@ ask(sqlite3 *db, const char *sql, struct str name, int64_t now)
 	return st;
 }
 
-static int64_t
-number(sqlite3 *db, const char *sql, struct str name, int64_t now)
+/* The number that a statement gives, 0 for none; false: it cannot be asked now. */
+static bool
+number(sqlite3 *db, const char *sql, struct str name, int64_t now, int64_t *out)
 {
 	sqlite3_stmt *st = ask(db, sql, name, now);
-	int64_t n = 0;
+	int rc = st == NULL ? SQLITE_ERROR : sqlite3_step(st);
 
-	if (st != NULL && sqlite3_step(st) == SQLITE_ROW)
-		n = sqlite3_column_int64(st, 0);
+	*out = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
 	sqlite3_finalize(st);
-	return n;
+	return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
 #define ROWS	64		/* of one look */
 
-/* What is due and not under way; how many. */
-static size_t
-due_rows(struct lane *l, sqlite3 *db, int64_t now, unsigned most,
-    struct ledger_row *rows)
+static void
+take_due(sqlite3_stmt *st, struct ledger_row *r)
 {
-	sqlite3_stmt *st = ask(db, due_now, l->name, now);
-	size_t n = 0;
+	const void *key = sqlite3_column_blob(st, 6);
 
-	if (st == NULL)
-		return 0;
-	sqlite3_bind_int64(st, 3, (int64_t)l->njobs + most);
-	while (n < most && sqlite3_step(st) == SQLITE_ROW) {
-		struct ledger_row r = {
-			.n = (uint64_t)sqlite3_column_int64(st, 0),
-			.event = (uint64_t)sqlite3_column_int64(st, 1),
-			.tries = (uint64_t)sqlite3_column_int64(st, 2),
-			.made = (uint64_t)sqlite3_column_int64(st, 3),
-			.since = sqlite3_column_int64(st, 4),
-			.due = sqlite3_column_int64(st, 5),
-		};
+	r->n = (uint64_t)sqlite3_column_int64(st, 0);
+	r->event = (uint64_t)sqlite3_column_int64(st, 1);
+	r->tries = (uint64_t)sqlite3_column_int64(st, 2);
+	r->made = (uint64_t)sqlite3_column_int64(st, 3);
+	r->since = sqlite3_column_int64(st, 4);
+	r->due = sqlite3_column_int64(st, 5);
+	r->keyed = sqlite3_column_type(st, 6) != SQLITE_NULL;
+	r->nkey = (size_t)sqlite3_column_bytes(st, 6);
+	if (r->nkey > sizeof(r->key))
+		r->nkey = sizeof(r->key);
+	if (r->nkey > 0)
+		memcpy(r->key, key, r->nkey);
+}
 
-		if (!is_busy(l, r.n))
-			rows[n++] = r;
+/* What is due and may go; false: it cannot be asked now. */
+static bool
+due_rows(struct lane *l, sqlite3 *db, int64_t now, unsigned most,
+    struct ledger_row *rows, size_t *n)
+{
+	sqlite3_stmt *st = ask(db, ledger_due_now, l->name, now);
+	int rc = st == NULL ? SQLITE_ERROR : SQLITE_DONE;
+	bool follows;
+
+	*n = 0;
+	if (st != NULL)		/* for each that is under way one may be passed by */
+		sqlite3_bind_int64(st, 3, 2 * ((int64_t)l->njobs + most));
+	while (st != NULL && *n < most && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct ledger_row *r = &rows[*n];
+
+		take_due(st, r);
+		follows = is_busy(l, r);
+		for (size_t i = 0; i < *n && !follows; i++)
+			follows = same_key(row_key(&rows[i]), row_key(r));
+		*n += !follows;
 	}
 	sqlite3_finalize(st);
-	return n;
+	return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
 /* Begins what may be begun; the lane is looked at again when something changes. */
@@ -590,30 +651,32 @@ look(struct delivery *d, struct lane *l)
 {
 	struct ledger_row rows[ROWS];
 	unsigned free_ones = room(d, l, when_steady());
-	int64_t now = when_now();
+	int64_t now = when_now(), paused, next;
 	struct err e;
 	size_t n = 0, i = 0;
 	sqlite3 *db;
+	bool ok;
 
 	if (free_ones == 0)
 		return;		/* look stays: there may be room in a moment */
+	/* If anything does not go well. */
+	l->look = false;
+	l->next_due = now + AGAIN_MS;
 	if ((db = inbox_side_enter(d->side, &e)) == NULL)
 		return;		/* it is being recovered */
 	if (free_ones > ROWS)
 		free_ones = ROWS;
-	if (number(db, is_paused, l->name, 0) == 0) {
-		n = due_rows(l, db, now, free_ones, rows);
-		for (i = 0; i < n && begin(d, l, db, &rows[i]); i++)
-			;
-	}
-	/* Was that all?  Then until the next is due. */
-	l->look = n == free_ones && i == n;
-	l->next_due = number(db, due_next, l->name, now);
-	if (i < n)
-		l->next_due = now + AGAIN_MS;
-	else if (l->next_due == 0)
-		l->next_due = NEVER;
+	ok = number(db, is_paused, l->name, 0, &paused) && (paused != 0 ||
+	    due_rows(l, db, now, free_ones, rows, &n)) &&
+	    number(db, ledger_due_next, l->name, now, &next);
+	for (i = 0; ok && i < n && begin(d, l, db, &rows[i]); i++)
+		;
 	inbox_side_leave(d->side);
+	if (!ok || i < n)
+		return;
+	/* Was that all?  Then until the next is due. */
+	l->look = n == free_ones;
+	l->next_due = next > 0 ? next : NEVER;
 }
 
 /* For the metrics: what waits for its turn, since when, and what is dead. */
@@ -634,8 +697,8 @@ census(struct delivery *d)
 		return;
 	d->census_at = when_steady() + CENSUS_MS;
 	for (struct lane *l = d->lanes; l != NULL; l = l->next) {
-		uint64_t wait = 0, kept;
-		int64_t oldest = 0;
+		uint64_t wait = 0;
+		int64_t oldest = 0, kept;
 		sqlite3_stmt *st;
 
 		if ((db = inbox_side_enter(d->side, &e)) == NULL)
@@ -646,9 +709,10 @@ census(struct delivery *d)
 			oldest = sqlite3_column_int64(st, 1);
 		}
 		sqlite3_finalize(st);
-		kept = (uint64_t)number(db, dead, l->name, CENSUS_MOST);
+		number(db, dead, l->name, CENSUS_MOST, &kept);
 		inbox_side_leave(d->side);
-		totals_waiting(d->totals, l->name, wait, oldest, kept);
+		totals_waiting(d->totals, l->name, wait, oldest,
+		    (uint64_t)kept);
 	}
 }
 
@@ -669,7 +733,7 @@ patience(const struct delivery *d)
 			until = l->closed_until - steady;
 		else if (l->next_due != NEVER)
 			until = l->next_due > now ? l->next_due - now : 0;
-		if (l->look && room(d, l, steady) > 0 && inbox_sound(d->inbox))
+		if (l->look && room(d, l, steady) > 0)
 			until = 0;
 		if (until < ms)
 			ms = until;
@@ -746,8 +810,10 @@ run(void *arg)
 	while (!stop) {
 		take_told(d, false);
 		for (struct lane *l = d->lanes; l != NULL; l = l->next) {
-			if (l->next_due <= when_now())
+			if (l->next_due <= when_now()) {
 				l->look = true;
+				l->next_due = NEVER;
+			}
 			if (l->to != NULL && l->look)
 				look(d, l);
 		}

@@ -39,9 +39,16 @@ const char ledger_schema[] =
     "	since		INTEGER NOT NULL	-- ms since 1970\n"
     ") STRICT, WITHOUT ROWID;\n";
 
+const char ledger_due_now[] =
+    "SELECT n, event, tries, made, since, due, key FROM deliveries"
+    " WHERE destination = ?1 AND state = 0 AND due <= ?2 ORDER BY due, n LIMIT ?3";
+const char ledger_due_next[] =
+    "SELECT min(due) FROM deliveries"
+    " WHERE destination = ?1 AND state = 0 AND due > ?2";
+
 enum statement {
 	ST_ADD, ST_OPEN, ST_HELD, ST_LEAVE_OUT, ST_RECORD, ST_ATTEMPT, ST_PRUNE,
-	ST_NEXT, ST_PAUSE, ST_RESUME, ST_REPLAY, ST_NEW, ST_COUNT
+	ST_GIVE_WAY, ST_NEXT, ST_PAUSE, ST_RESUME, ST_REPLAY, ST_NEW, ST_COUNT
 };
 
 /* "key" of ST_OPEN to ST_LEAVE_OUT: ?2; deliveries_key serves them. */
@@ -56,28 +63,34 @@ static const char *const statements[ST_COUNT] = {
 	[ST_LEAVE_OUT] = "UPDATE deliveries SET state = 4 WHERE destination = ?1"
 	    " AND key = ?2 AND state < 2 AND (state = 1 OR due > ?3)",
 	[ST_RECORD] = "UPDATE deliveries SET state = ?2, due = ?3,"
-	    " tries = tries + ?4, made = ?5 WHERE n = ?1"
+	    " tries = ?4, made = ?5 WHERE n = ?1"
 	    " AND (state = 0 OR ?2 = 2)",
 	[ST_ATTEMPT] = "INSERT OR REPLACE INTO attempts"
 	    " (delivery, number, at, took, outcome, code, sentence, output)"
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[ST_PRUNE] = "DELETE FROM attempts WHERE delivery = ?1 AND number <= ?2",
-	/* The oldest of its key is behind nobody any more. */
-	[ST_NEXT] = "UPDATE deliveries SET state = 0 WHERE state = 1 AND n ="
+	[ST_GIVE_WAY] = "UPDATE deliveries SET state = 4 WHERE n = ?1 AND state = 0"
+	    " AND EXISTS (SELECT 1 FROM deliveries o"
+	    " WHERE o.destination = deliveries.destination AND o.key = deliveries.key"
+	    " AND o.state < 2 AND o.key IS NOT NULL AND o.event > deliveries.event)",
+	/* The oldest of its key is behind nobody any more; ?2: it is not due before. */
+	[ST_NEXT] = "UPDATE deliveries SET state = 0, due = max(due, ?2)"
+	    " WHERE state = 1 AND n ="
 	    " (SELECT o.n FROM deliveries me JOIN deliveries o"
 	    " ON o.destination = me.destination AND o.key = me.key"
 	    " WHERE me.n = ?1 AND o.state < 2 AND o.key IS NOT NULL"
 	    " ORDER BY o.event LIMIT 1)",
 	[ST_PAUSE] = "INSERT OR IGNORE INTO paused VALUES (?1, ?2)",
 	[ST_RESUME] = "DELETE FROM paused WHERE destination = ?1",
-	[ST_REPLAY] = "UPDATE deliveries SET tries = 0, since = ?4, due = ?3,"
+	/* It has its whole time from when it is due: a slow replay is none of its. */
+	[ST_REPLAY] = "UPDATE deliveries SET tries = 0, since = ?3, due = ?3,"
 	    " state = CASE WHEN EXISTS (SELECT 1 FROM deliveries o WHERE"
 	    " o.destination = deliveries.destination AND o.key = deliveries.key"
 	    " AND o.state < 2) THEN 1 ELSE 0 END"
 	    " WHERE event = ?1 AND destination = ?2 AND state > 1",
 	[ST_NEW] = "INSERT OR IGNORE INTO deliveries"
 	    " (event, destination, state, since, due)"
-	    " SELECT n, ?2, 0, ?4, ?3 FROM events WHERE n = ?1",
+	    " SELECT n, ?2, 0, ?3, ?3 FROM events WHERE n = ?1",
 };
 
 struct ledger {
@@ -223,9 +236,18 @@ keep_attempt(struct ledger *l, const struct attempt *a)
 	return step(l->st[ST_PRUNE]);
 }
 
+/* The next of its key may go, at due. */
+static int
+let_next(struct ledger *l, uint64_t delivery, int64_t due)
+{
+	sqlite3_bind_int64(l->st[ST_NEXT], 1, (int64_t)delivery);
+	sqlite3_bind_int64(l->st[ST_NEXT], 2, due);
+	return step(l->st[ST_NEXT]);
+}
+
 int
 ledger_record(struct ledger *l, const struct attempt *a, enum delivery_state state,
-    int64_t due, bool counted)
+    int64_t due, uint64_t tries)
 {
 	sqlite3_stmt *st = l->st[ST_RECORD];
 	int rc;
@@ -233,13 +255,20 @@ ledger_record(struct ledger *l, const struct attempt *a, enum delivery_state sta
 	sqlite3_bind_int64(st, 1, (int64_t)a->delivery);
 	sqlite3_bind_int(st, 2, state);
 	sqlite3_bind_int64(st, 3, due);
-	sqlite3_bind_int(st, 4, counted);
+	sqlite3_bind_int64(st, 4, (int64_t)tries);
 	sqlite3_bind_int64(st, 5, (int64_t)a->number);
-	if ((rc = step(st)) != SQLITE_OK || (rc = keep_attempt(l, a)) != SQLITE_OK ||
-	    state == DELIVERY_WAITS)
+	if ((rc = step(st)) != SQLITE_OK || (rc = keep_attempt(l, a)) != SQLITE_OK)
 		return rc;
-	sqlite3_bind_int64(l->st[ST_NEXT], 1, (int64_t)a->delivery);
-	return step(l->st[ST_NEXT]);
+	if (state != DELIVERY_WAITS)
+		return let_next(l, a->delivery, 0);
+	if (!a->to->latest_wins)
+		return SQLITE_OK;
+	/* A newer one came while it was under way: what this waits for that does. */
+	sqlite3_bind_int64(l->st[ST_GIVE_WAY], 1, (int64_t)a->delivery);
+	rc = step(l->st[ST_GIVE_WAY]);
+	if (rc != SQLITE_OK || sqlite3_changes(l->db) == 0)
+		return rc;
+	return let_next(l, a->delivery, due);
 }
 
 int
@@ -255,7 +284,7 @@ ledger_pause(struct ledger *l, struct str destination, bool on, int64_t now)
 
 int
 ledger_replay(struct ledger *l, int64_t event, struct str destination, int64_t due,
-    int64_t now, bool *made)
+    bool *made)
 {
 	int rc = SQLITE_OK;
 
@@ -266,7 +295,6 @@ ledger_replay(struct ledger *l, int64_t event, struct str destination, int64_t d
 		sqlite3_bind_int64(st, 1, event);
 		bind(st, 2, destination);
 		sqlite3_bind_int64(st, 3, due);
-		sqlite3_bind_int64(st, 4, now);
 		rc = step(st);
 		*made = rc == SQLITE_OK && sqlite3_changes(l->db) > 0;
 	}

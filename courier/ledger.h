@@ -46,11 +46,13 @@ int	ledger_add(struct ledger *, int64_t event, const struct forward *,
 	    int64_t now);
 
 /*
- * What an attempt came to.  state: WAITS (again, at due), DONE or DEAD.  counted: as
- * one of its tries.  What was left out, or is gone, is left so.
+ * What an attempt came to.  state: WAITS (again, at due), DONE or DEAD.  tries: with
+ * this one, if it counts.  Where the latest wins, one that would wait again is left out
+ * when a newer one is there.  What was left out, or is gone, is left so.  Written
+ * twice it is as written once.
  */
 int	ledger_record(struct ledger *, const struct attempt *,
-	    enum delivery_state, int64_t due, bool counted);
+	    enum delivery_state, int64_t due, uint64_t tries);
 
 /* Of a destination; now: ms since 1970. */
 int	ledger_pause(struct ledger *, struct str destination, bool on, int64_t now);
@@ -60,9 +62,12 @@ int	ledger_pause(struct ledger *, struct str destination, bool on, int64_t now);
  * without a key.  *made: was anything done?
  */
 int	ledger_replay(struct ledger *, int64_t event, struct str destination,
-	    int64_t due, int64_t now, bool *made);
+	    int64_t due, bool *made);
 
 /* --- reading ------------------------------------------------------------------- */
+
+/* ?1 destination, ?2 now: what is due (at most ?3 rows, the key last), what is next. */
+extern const char ledger_due_now[], ledger_due_next[];
 
 struct ledger_row {
 	uint64_t	n;		/* deliveries.n */
@@ -70,8 +75,11 @@ struct ledger_row {
 	enum delivery_state state;
 	uint64_t	tries;		/* since it was added, or replayed */
 	uint64_t	made;		/* attempts in all */
-	int64_t		since;		/* ms: added, or replayed */
+	int64_t		since;		/* ms: added, or to be replayed */
 	int64_t		due;
+	bool		keyed;
+	char		key[FORWARD_KEY_MAX];
+	size_t		nkey;
 };
 
 #endif

@@ -298,13 +298,14 @@ write_replay(struct order *o, struct inbox *b, int64_t now, struct err *e)
 	int rc = SQLITE_OK;
 	bool made;
 
+	(void)now;
 	w->made = 0;
 	for (size_t i = 0; i < w->n && rc == SQLITE_OK; i++) {
 		int64_t due = w->due + (w->rate == 0 ? 0 :
 		    (int64_t)(w->made * 1000 / w->rate));
 
 		rc = ledger_replay(inbox_ledger(b), w->pairs[i].event,
-		    str_of(w->pairs[i].destination), due, now, &made);
+		    str_of(w->pairs[i].destination), due, &made);
 		w->made += made;
 	}
 	return inbox_code_of(b, rc, "replaying", e);
