@@ -125,7 +125,7 @@ $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
 
 $(BUILD)/tests/test_ledger: tests/unit/test_ledger.c tests/unit/test.h \
     $(call obj,courier/inbox courier/ledger courier/repeat_key courier/gather \
-    courier/bodies $(WALL) $(BASE))
+    courier/bodies courier/retention $(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -lsqlite3 -ljson-c -lcrypto

@@ -21,6 +21,7 @@ const char ledger_schema[] =
     " WHERE state = 0;\n"
     "CREATE INDEX deliveries_key ON deliveries (destination, key, event)"
     " WHERE state < 2 AND key IS NOT NULL;\n"
+    "CREATE INDEX deliveries_open ON deliveries (event) WHERE state < 2;\n"
     "CREATE INDEX deliveries_dead ON deliveries (destination, n)"
     " WHERE state = 3;\n"
     "CREATE TABLE attempts (\n"

@@ -17,20 +17,28 @@ static const char look_again[] =
     "UPDATE seen SET until = ?1 + 3600000 WHERE (key, digest) IN (SELECT key,"
     " digest FROM seen WHERE until <= ?1 ORDER BY until LIMIT ?2)"
     " AND kind <> 'bytes'";
-/* ?1 rows, ?2 behind these.  What still has to be delivered stays. */
-#define OPEN(n)	"EXISTS (SELECT 1 FROM deliveries WHERE event = " n " AND state < 2)"
+/*
+ * Events between two that still have to be delivered: ?1 and ?2, at most ?3.  Those two
+ * are found in an index alone (SQLite would take another by itself, and read the rows of
+ * all that is done): a million that wait cost no page of their bodies.
+ */
 static const char oldest[] =
-    "SELECT n, id, received_at, size, typeof(body) = 'null', " OPEN("events.n")
-    " FROM events WHERE n > ?2 ORDER BY n LIMIT ?1";
-/* ?1 to ?2: events, then what was said of them. */
+    "SELECT n, id, received_at, size, typeof(body) = 'null' FROM events"
+    " WHERE n > ?1 AND n < ?2 ORDER BY n LIMIT ?3";
+static const char open_ones[] =
+    "SELECT event FROM deliveries INDEXED BY deliveries_open"
+    " WHERE state < 2 AND event > ?1 ORDER BY event";
+static const char remove_one[] = "DELETE FROM events WHERE n = ?1";
+/* ?1 to ?2: what was said of those that were removed. */
+#define CLOSED	"event > ?1 AND event <= ?2 AND event NOT IN (SELECT event"	\
+		" FROM deliveries INDEXED BY deliveries_open"		\
+		" WHERE state < 2 AND event > ?1 AND event <= ?2)"
 static const char *const removals[] = {
-	"DELETE FROM events WHERE n > ?1 AND n <= ?2 AND NOT " OPEN("events.n"),
-	"DELETE FROM attempts WHERE delivery IN (SELECT n FROM deliveries"
-	    " WHERE event > ?1 AND event <= ?2 AND NOT EXISTS"
-	    " (SELECT 1 FROM events WHERE events.n = deliveries.event))",
-	"DELETE FROM deliveries WHERE event > ?1 AND event <= ?2 AND NOT EXISTS"
-	    " (SELECT 1 FROM events WHERE events.n = deliveries.event)",
+	"DELETE FROM attempts WHERE delivery IN (SELECT n FROM deliveries WHERE "
+	    CLOSED ")",
+	"DELETE FROM deliveries WHERE " CLOSED,
 };
+#define OPEN_MOST	16384	/* of those that wait, passed by in one run */
 
 static enum inbox_code
 run(struct inbox *b, const char *sql, int64_t one, int64_t two, struct err *e)
@@ -60,55 +68,134 @@ excess(const struct inbox_limits *l, uint64_t used, uint64_t want)
 	return used + spare > l->bytes ? used + spare - l->bytes : 0;
 }
 
+/* One run's walk from the oldest, over those that wait. */
+struct sweep {
+	const struct inbox_limits *limits;
+	struct retention *r;
+	sqlite3_stmt	*look, *remove;
+	int64_t		 now;
+	uint64_t	 over, freed;	/* bytes that should go, and do */
+	unsigned	 rows;		/* that may still be removed */
+	int64_t		 last;		/* events.n of the last that was */
+	bool		 ended;		/* what follows is too young */
+};
+
+/* Takes the event where "look" stands. */
+static int
+sweep_one(struct sweep *s)
+{
+	struct retention *r = s->r;
+	int64_t n = sqlite3_column_int64(s->look, 0);
+	int64_t at = sqlite3_column_int64(s->look, 2);
+	int64_t size = sqlite3_column_int64(s->look, 3);
+	bool aged = s->limits->age > 0 && at <= s->now - s->limits->age;
+	int rc;
+
+	if (!aged && (s->freed >= s->over || at > s->now - s->limits->keep)) {
+		s->ended = true;
+		return SQLITE_DONE;
+	}
+	if (sqlite3_column_int(s->look, 4)) {
+		memcpy(r->files[r->nfiles++], sqlite3_column_text(s->look, 1),
+		    EVENT_ID_LEN);
+		r->bytes += size;
+	}
+	s->freed += (uint64_t)size;
+	s->last = r->floor = n;
+	s->rows--;
+	r->removed++;
+	sqlite3_bind_int64(s->remove, 1, n);
+	rc = sqlite3_step(s->remove);
+	sqlite3_reset(s->remove);
+	return rc == SQLITE_DONE ? SQLITE_ROW : rc;
+}
+
+/* Those behind the floor and before "end". */
+static int
+sweep_gap(struct sweep *s, int64_t end)
+{
+	int rc;
+
+	sqlite3_bind_int64(s->look, 1, s->r->floor);
+	sqlite3_bind_int64(s->look, 2, end);
+	sqlite3_bind_int64(s->look, 3, s->rows);
+	while ((rc = sqlite3_step(s->look)) == SQLITE_ROW &&
+	    (rc = sweep_one(s)) == SQLITE_ROW)
+		;
+	sqlite3_reset(s->look);
+	return rc;
+}
+
+static int
+sweep_all(struct sweep *s, sqlite3_stmt *open)
+{
+	int rc = SQLITE_DONE, found = SQLITE_ROW;
+
+	sqlite3_bind_int64(open, 1, s->r->floor);
+	for (unsigned i = 0; i < OPEN_MOST && found == SQLITE_ROW && s->rows > 0 &&
+	    !s->ended && rc == SQLITE_DONE; i++) {
+		int64_t next = INT64_MAX;
+
+		if ((found = sqlite3_step(open)) == SQLITE_ROW)
+			next = sqlite3_column_int64(open, 0);
+		else if (found != SQLITE_DONE)
+			return found;
+		if (next > s->r->floor + 1)
+			rc = sweep_gap(s, next);
+		if (rc == SQLITE_DONE && s->rows > 0 && !s->ended &&
+		    found == SQLITE_ROW)
+			s->r->floor = next;
+	}
+	s->ended |= found == SQLITE_DONE && s->rows > 0;
+	return rc;
+}
+
+/* Is the first behind the floor old enough to be looked at? */
+static bool
+worth_it(const struct sweep *s)
+{
+	bool old = false;
+
+	sqlite3_bind_int64(s->look, 1, s->r->floor);
+	sqlite3_bind_int64(s->look, 2, INT64_MAX);
+	sqlite3_bind_int64(s->look, 3, 1);
+	if (sqlite3_step(s->look) == SQLITE_ROW) {
+		int64_t at = sqlite3_column_int64(s->look, 2);
+
+		old = (s->over > 0 && at <= s->now - s->limits->keep) ||
+		    (s->limits->age > 0 && at <= s->now - s->limits->age);
+	}
+	sqlite3_reset(s->look);
+	return old;
+}
+
 static enum inbox_code
 remove_rows(struct inbox *b, struct retention *r, int64_t now, unsigned rows,
     uint64_t over, struct err *e)
 {
-	const struct inbox_limits *l = inbox_limits_of(b);
-	sqlite3_stmt *st = NULL;
-	int64_t first = r->floor, last = 0, size, at;
-	uint64_t freed = 0;
-	unsigned looked = 0;
-	enum inbox_code code = INBOX_OK;
-	bool aged, in_file;
+	struct sweep s = { .limits = inbox_limits_of(b), .r = r, .now = now,
+	    .over = over, .rows = rows };
+	sqlite3_stmt *open = NULL;
+	int64_t first = r->floor;
+	enum inbox_code code;
 	int rc;
 
-	rc = sqlite3_prepare_v2(inbox_db(b), oldest, -1, &st, NULL);
-	if (rc == SQLITE_OK) {
-		sqlite3_bind_int64(st, 1, rows);
-		sqlite3_bind_int64(st, 2, first);
-		while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-			at = sqlite3_column_int64(st, 2);
-			size = sqlite3_column_int64(st, 3);
-			in_file = sqlite3_column_int(st, 4);
-			aged = l->age > 0 && at <= now - l->age;
-			if (!aged && (freed >= over || at > now - l->keep))
-				break;
-			looked++;
-			r->floor = sqlite3_column_int64(st, 0);
-			if (sqlite3_column_int(st, 5))
-				continue;
-			last = r->floor;
-			freed += (uint64_t)size;
-			r->removed++;
-			if (in_file) {
-				memcpy(r->files[r->nfiles++],
-				    sqlite3_column_text(st, 1), EVENT_ID_LEN);
-				r->bytes += size;
-			}
-		}
-		sqlite3_finalize(st);
-		if (rc == SQLITE_ROW)
-			rc = SQLITE_DONE;
-	}
-	/* The others are looked at in the next round; then from the oldest again. */
-	r->more = looked == rows;
-	if (!r->more)
+	if ((rc = sqlite3_prepare_v2(inbox_db(b), oldest, -1, &s.look, NULL)) ==
+	    SQLITE_OK && (rc = sqlite3_prepare_v2(inbox_db(b), remove_one, -1,
+	    &s.remove, NULL)) == SQLITE_OK)
+		rc = sqlite3_prepare_v2(inbox_db(b), open_ones, -1, &open, NULL);
+	if (rc == SQLITE_OK && (s.ended = !worth_it(&s)) == false)
+		rc = sweep_all(&s, open);
+	sqlite3_finalize(s.look);
+	sqlite3_finalize(s.remove);
+	sqlite3_finalize(open);
+	/* The others in the next run; when all were seen, from the oldest again. */
+	if (s.ended)
 		r->floor = 0;
-	if (rc != SQLITE_DONE || r->removed == 0)
-		return inbox_code_of(b, rc, "retention", e);
-	for (size_t i = 0; i < 3 && code == INBOX_OK; i++)
-		code = run(b, removals[i], first, last, e);
+	r->more = r->removed > 0 && !s.ended;
+	code = inbox_code_of(b, rc, "retention", e);
+	for (size_t i = 0; i < 2 && code == INBOX_OK && r->removed > 0; i++)
+		code = run(b, removals[i], first, s.last, e);
 	return code;
 }
 
@@ -140,7 +227,7 @@ retention_run(struct inbox *b, struct retention *r, int64_t now, unsigned rows,
 	    || (code = inbox_room(b, &room, e)) != INBOX_OK)
 		return code;
 	r->used = room.pages + room.files - (uint64_t)r->bytes + room.wal;
-	r->full = l->bytes > 0 && r->used > l->bytes && r->removed == 0 && !r->more;
+	r->full = l->bytes > 0 && r->used > l->bytes && r->removed == 0;
 	return INBOX_OK;
 }
 

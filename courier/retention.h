@@ -20,11 +20,12 @@
 #define RETENTION_MOST	256		/* rows removed in one transaction */
 
 struct retention {
-	int64_t		floor;		/* events.n up to which a round has come */
+	int64_t		floor;		/* events.n up to which a round has come, over
+					 * those that wait */
 
 	/* Of the last retention_run(). */
 	bool		more;		/* there may be more to remove now */
-	bool		full;		/* over the limit, and nothing to remove */
+	bool		full;		/* over the limit, and nothing was removed */
 	uint64_t	used;		/* bytes, after it */
 	unsigned	removed;
 

@@ -12,6 +12,7 @@
 
 #include "../../courier/inbox.h"
 #include "../../courier/ledger.h"
+#include "../../courier/retention.h"
 #include "test.h"
 
 #define START		(1750000000LL * 1000)
@@ -300,6 +301,66 @@ plans(void)
 	inbox_free(b);
 }
 
+/* --- what waits is kept, and costs little --------------------------------------------- */
+
+#define WAITING	200000
+
+static void
+retention_run_once(struct inbox *b, struct retention *r)
+{
+	struct err e = { .text = "" };
+
+	CHECK(inbox_begin(b, &e) == INBOX_OK, "it begins");
+	CHECKF(retention_run(b, r, START, 64, 0, &e) == INBOX_OK, "it runs: %s", e.text);
+	CHECK(inbox_commit(b, &e) == INBOX_OK, "it commits");
+	retention_committed(b, r);
+}
+
+static void
+kept_events(void)
+{
+	static const struct inbox_limits narrow = { .bytes = 1 << 20, .keep = 1 };
+	static struct retention r;
+	struct inbox *b = fresh("kept");
+	sqlite3 *db = inbox_db(b);
+	unsigned runs = 0, full = 0;
+	char sql[500];
+
+	inbox_limit(b, &narrow);
+	snprintf(sql, sizeof(sql), "BEGIN; WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL"
+	    " SELECT n + 1 FROM c WHERE n < %d) INSERT INTO events (n, id, received_at,"
+	    " hook, provider, size, flags, method, target, scheme, proven, headers,"
+	    " body) SELECT n, 'id-' || n, 0, '/h', 'p', 0, 0, 'POST', '/h', 'none', 0,"
+	    " '[]', x'' FROM c;", WAITING);
+	CHECK(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "events are there");
+	CHECK(sqlite3_exec(db, "INSERT INTO deliveries (event, destination, state,"
+	    " since, due) SELECT n, 'to', 0, 0, 0 FROM events ORDER BY n; COMMIT", NULL, NULL,
+	    NULL) == SQLITE_OK, "and all of them wait");
+	do {
+		retention_run_once(b, &r);
+		full += r.full;
+		runs++;
+	} while (r.floor != 0 && runs < 1000);
+	CHECK(ask(db, "SELECT count(*) FROM events") == WAITING, "what waits is kept");
+	CHECKF(full == runs, "an inbox of nothing else is full all the time, and not "
+	    "only at the end of a round: %u of %u", full, runs);
+	CHECKF(runs < WAITING / 5000, "a round has few runs: %u", runs);
+	CHECK(!r.more, "and is not begun anew at once");
+
+	sqlite3_exec(db, "UPDATE deliveries SET state = 2 WHERE event IN (3, 150000,"
+	    " 150001, 200000); INSERT INTO attempts VALUES (3, 1, 0, 0, 1, 0, '', x''),"
+	    " (4, 1, 0, 0, 2, 0, '', x'')", NULL, NULL, NULL);
+	for (runs = 0; runs < 1000 && (runs == 0 || r.floor != 0); runs++)
+		retention_run_once(b, &r);
+	CHECK(ask(db, "SELECT count(*) FROM events") == WAITING - 4 &&
+	    ask(db, "SELECT count(*) FROM events WHERE n IN (3, 150000, 150001, 200000)")
+	    == 0, "what was delivered among them goes");
+	CHECK(ask(db, "SELECT count(*) FROM deliveries") == WAITING - 4 &&
+	    ask(db, "SELECT group_concat(delivery) FROM attempts") == 4,
+	    "with its deliveries and attempts, and nothing of the others");
+	inbox_free(b);
+}
+
 int
 main(void)
 {
@@ -313,6 +374,7 @@ main(void)
 	times();
 	kept_attempts();
 	plans();
+	kept_events();
 	snprintf(command, sizeof(command), "rm -rf '%s'", place);
 	if (system(command) != 0)
 		return 1;
