@@ -65,6 +65,8 @@ struct forward {
 	uint32_t	delay;		/* ms until the first attempt */
 };
 #define FORWARD_KEY_MAX	255		/* of a longer one its digest counts */
+#define FORWARD_NAME_MAX 64
+#define FORWARD_MOST	32		/* of one event; conf.c: of one hook */
 
 /* What became of it: flags of struct stored. */
 enum {

@@ -613,8 +613,23 @@ get_forward(struct get *g, struct forward *f)
 {
 	f->to = get_str(g);
 	f->key = get_str(g);
-	f->latest = get_u8(g) != 0;
+	f->latest = get_bool(g);
 	f->delay = get_u32(g);
+	if (f->to.n == 0 || f->to.n > FORWARD_NAME_MAX || f->key.n > FORWARD_KEY_MAX)
+		g->bad = true;
+}
+
+/* What a worker says is looked through before it is believed: all of it, or none. */
+static bool
+forwards_valid(struct str deliver)
+{
+	struct get g = GET(deliver);
+	struct forward f;
+	unsigned n;
+
+	for (n = 0; g.rest.n > 0 && !g.bad && n <= FORWARD_MOST; n++)
+		get_forward(&g, &f);
+	return !g.bad && n <= FORWARD_MOST;
 }
 
 void
@@ -651,7 +666,7 @@ get_event(struct get *g, struct event *e)
 	e->trace = get_str(g);
 	e->deliver = get_str(g);
 	e->body = get_str(g);
-	if (e->event_id.n > EVENT_ID_MAX ||
+	if (e->event_id.n > EVENT_ID_MAX || !forwards_valid(e->deliver) ||
 	    (e->body.p != NULL && e->body.n != e->size))
 		g->bad = true;
 }
@@ -799,6 +814,7 @@ void
 get_attempt_row(struct get *g, struct attempt_row *r)
 {
 	unsigned outcome;
+	uint32_t code;
 
 	r->destination = get_str(g);
 	r->number = get_u64(g);
@@ -807,7 +823,9 @@ get_attempt_row(struct get *g, struct attempt_row *r)
 	outcome = get_u8(g);
 	g->bad |= outcome < OUTCOME_DONE || outcome > OUTCOME_DEAD;
 	r->outcome = (enum outcome)(g->bad ? OUTCOME_LATER : outcome);
-	r->code = (int)(get_u32(g) & 0xffff) - 1;
+	code = get_u32(g);
+	g->bad |= code > 0xffff;
+	r->code = (int)(g->bad ? 0 : code) - 1;
 	r->sentence = get_str(g);
 	r->output = get_str(g);
 }

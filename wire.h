@@ -174,7 +174,8 @@ struct str	get_str(struct get *);		/* a view into the message */
 bool		get_done(const struct get *);	/* not bad, and nothing is left */
 
 void	put_event(struct buf *, const struct event *);
-void	get_event(struct get *, struct event *);	/* body_fd is left -1 */
+/* body_fd is left -1.  One whose "deliver" does not decode to its last byte is bad. */
+void	get_event(struct get *, struct event *);
 void	put_forward(struct buf *, const struct forward *);
 void	get_forward(struct get *, struct forward *);
 void	put_stored(struct buf *, const struct stored *);

@@ -241,20 +241,6 @@ take_long(struct loop *l, struct put *p, enum wire_refusal *r, const char **why,
 	return 0;
 }
 
-static bool
-forwards_valid(struct str deliver)
-{
-	struct get g = GET(deliver);
-	struct forward f;
-
-	while (g.rest.n > 0 && !g.bad) {
-		get_forward(&g, &f);
-		if (f.to.n == 0 || f.key.n > FORWARD_KEY_MAX)
-			return false;
-	}
-	return !g.bad;
-}
-
 static int
 take_event(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 {
@@ -280,8 +266,7 @@ take_event(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 	get_event(&g, ev);
 	ev->body_fd = m->fd;
 	m->fd = -1;
-	if (!get_done(&g) || !forwards_valid(ev->deliver)
-	    || !bodies_id_valid(ev->id) || ev->hook.n == 0
+	if (!get_done(&g) || !bodies_id_valid(ev->id) || ev->hook.n == 0
 	    || ev->body.n > EVENT_INLINE || ev->size > INT64_MAX
 	    || (ev->body.p != NULL && ev->body_fd != -1)) {
 		result = out_of_order(e, "an event that is none");

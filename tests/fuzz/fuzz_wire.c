@@ -16,6 +16,25 @@ int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 #define MUST(cond)	do { if (!(cond)) abort(); } while (0)
 
+/* Of an event that was taken each is one, to its last byte. */
+static void
+forwards(const struct get *event, struct str deliver)
+{
+	struct buf b = BUF(1 << 20);
+	struct get g = GET(deliver);
+	struct forward f;
+	unsigned n;
+
+	for (n = 0; get_done(event) && g.rest.n > 0; n++) {
+		get_forward(&g, &f);
+		MUST(!g.bad && f.to.n > 0 && f.to.n <= FORWARD_NAME_MAX &&
+		    f.key.n <= FORWARD_KEY_MAX);
+		put_forward(&b, &f);
+	}
+	MUST(n <= FORWARD_MOST && (n == 0 || str_eq(buf_str(&b), deliver)));
+	buf_free(&b);
+}
+
 static void
 fields(enum wire_type type, struct str body)
 {
@@ -25,6 +44,11 @@ fields(enum wire_type type, struct str body)
 	struct stored stored;
 	struct inbox_row row;
 	struct filter filter;
+	struct deliveries_filter deliveries;
+	struct delivery_row delivery;
+	struct attempt_row attempt;
+	struct destination_row destination;
+	struct replay replay;
 	struct bundle *bundle;
 	struct err e;
 
@@ -33,6 +57,7 @@ fields(enum wire_type type, struct str body)
 		put_u64(&b, get_u64(&g));
 		get_event(&g, &event);
 		put_event(&b, &event);
+		forwards(&g, event.deliver);
 		break;
 	case WIRE_STORED:
 		put_u64(&b, get_u64(&g));
@@ -71,6 +96,33 @@ fields(enum wire_type type, struct str body)
 		put_str(&b, get_str(&g));
 		get_event(&g, &event);
 		put_event(&b, &event);
+		break;
+	case WIRE_DELIVERIES:
+		put_u64(&b, get_u64(&g));
+		get_deliveries_filter(&g, &deliveries);
+		put_deliveries_filter(&b, &deliveries);
+		break;
+	case WIRE_DELIVERY:
+		put_u64(&b, get_u64(&g));
+		get_delivery_row(&g, &delivery);
+		put_delivery_row(&b, &delivery);
+		break;
+	case WIRE_ATTEMPT:
+		put_u64(&b, get_u64(&g));
+		get_attempt_row(&g, &attempt);
+		put_attempt_row(&b, &attempt);
+		break;
+	case WIRE_DESTINATION:
+		put_u64(&b, get_u64(&g));
+		get_destination_row(&g, &destination);
+		put_destination_row(&b, &destination);
+		break;
+	case WIRE_REPLAY:
+		put_u64(&b, get_u64(&g));
+		get_replay(&g, &replay);
+		get_filter(&g, &filter);
+		put_replay(&b, &replay);
+		put_filter(&b, &filter);
 		break;
 	case WIRE_ANSWER:	/* has no fields yet: a bundle's bytes */
 		bundle = bundle_read(body, &e);

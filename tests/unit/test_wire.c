@@ -564,6 +564,14 @@ doors(void)
 		{ WIRE_CAPTURED, DOOR_OPERATOR, 8 + 4 + 64 + 1 },
 		{ WIRE_CAPTURED_ROW, DOOR_OPERATOR, 8 + 4 + 64 + 8 + 4 + 4 + 512 },
 		{ WIRE_FORGET, DOOR_OPERATOR, 8 + 4 + 64 },
+		{ WIRE_DELIVERIES, DOOR_OPERATOR, 8 + 4 + 64 + 4 + 64 + 4 + 8 + 8 },
+		{ WIRE_DELIVERY, DOOR_OPERATOR, 8 + 8 + 40 + 1028 + 68 + 41 + 204 },
+		{ WIRE_ATTEMPT, DOOR_OPERATOR, 8 + 68 + 29 + 204 + 4100 },
+		{ WIRE_DESTINATIONS, DOOR_OPERATOR, 8 },
+		{ WIRE_DESTINATION, DOOR_OPERATOR, 8 + 68 + 9 + 8 * DELIVERY_STATES + 24 },
+		{ WIRE_PAUSE, DOOR_OPERATOR, 8 + 68 + 1 },
+		{ WIRE_REPLAY, DOOR_OPERATOR, 8 + 4096 },
+		{ WIRE_REPLAYED, DOOR_OPERATOR, 24 },
 	};
 	static const unsigned all[] = { DOOR_WORKER, DOOR_OPERATOR, DOOR_MASTER };
 	static char zeros[8];
@@ -593,10 +601,102 @@ doors(void)
 	}
 }
 
+/* --- deliveries ------------------------------------------------------------------------ */
+
+/* A worker's words: who may be named, how often, and with what. */
+static void
+forwards(void)
+{
+	static const struct {
+		const char *says;
+		size_t to, key;
+		unsigned times, extra;
+		bool good;
+	} t[] = {
+		{ "none", 1, 0, 0, 0, true },
+		{ "one of the longest", FORWARD_NAME_MAX, FORWARD_KEY_MAX, 1, 0, true },
+		{ "as many as may be", 5, 3, FORWARD_MOST, 0, true },
+		{ "one too many", 5, 3, FORWARD_MOST + 1, 0, false },
+		{ "a name of one byte too many", FORWARD_NAME_MAX + 1, 0, 1, 0, false },
+		{ "no name", 0, 0, 1, 0, false },
+		{ "a key of one byte too many", 1, FORWARD_KEY_MAX + 1, 1, 0, false },
+		{ "a byte behind the last", 5, 3, 1, 1, false },
+		{ "the beginning of another", 5, 3, 1, 7, false },
+	};
+	static const char zeros[512];
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct buf all = BUF(100000), b = BUF(100000);
+		struct forward f = { .to = { zeros, t[i].to },
+		    .key = { zeros, t[i].key }, .latest = true, .delay = UINT32_MAX };
+		struct event e = an_event(), back;
+		struct get g;
+
+		for (unsigned k = 0; k < t[i].times; k++)
+			put_forward(&all, &f);
+		buf_put(&all, (struct str){ zeros, t[i].extra });
+		e.deliver = buf_str(&all);
+		put_event(&b, &e);
+		g = GET(((struct str){ test_flush(b.p, b.n), b.n }));
+		get_event(&g, &back);
+		CHECKF(get_done(&g) == t[i].good, "destinations of an event: %s",
+		    t[i].says);
+		buf_free(&all);
+		buf_free(&b);
+	}
+}
+
+static void
+delivery_rows(void)
+{
+	struct buf b = BUF(4096);
+	struct attempt_row a = { .destination = STR("to"), .number = 3, .at = 4,
+	    .outcome = OUTCOME_DEAD, .code = 599, .sentence = STR("s"),
+	    .output = STR("o") }, a2;
+	struct delivery_row d = { .cursor = 1, .event = STR("e"), .hook = STR("/h"),
+	    .destination = STR("to"), .state = DELIVERY_LEFT_OUT,
+	    .last_sentence = STR("s") }, d2;
+	struct destination_row t = { .name = STR("to"), .configured = true,
+	    .states = { 1, 2, 3, 4, 5 }, .oldest = 6 }, t2;
+	struct get g;
+
+	for (a.code = -1; a.code < 65535; a.code += 600) {
+		buf_reset(&b);
+		put_attempt_row(&b, &a);
+		g = GET(buf_str(&b));
+		get_attempt_row(&g, &a2);
+		CHECK(get_done(&g) && a2.code == a.code && a2.outcome == a.outcome &&
+		    same(a2.output, a.output), "an attempt there and back");
+	}
+	b.p[4 + 2 + 3 * 8 + 1] = 1;		/* the first byte of its code */
+	g = GET(buf_str(&b));
+	get_attempt_row(&g, &a2);
+	CHECK(!get_done(&g), "a code that is none");
+	buf_reset(&b);
+	put_delivery_row(&b, &d);
+	g = GET(buf_str(&b));
+	get_delivery_row(&g, &d2);
+	CHECK(get_done(&g) && d2.state == d.state && same(d2.hook, d.hook),
+	    "a delivery there and back");
+	b.p[8 + 5 + 6 + 6] = DELIVERY_STATES;
+	g = GET(buf_str(&b));
+	get_delivery_row(&g, &d2);
+	CHECK(!get_done(&g), "a state that is none");
+	buf_reset(&b);
+	put_destination_row(&b, &t);
+	g = GET(buf_str(&b));
+	get_destination_row(&g, &t2);
+	CHECK(get_done(&g) && t2.states[4] == 5 && t2.oldest == 6 && t2.configured,
+	    "a destination there and back");
+	buf_free(&b);
+}
+
 int
 main(void)
 {
 	fields();
+	forwards();
+	delivery_rows();
 	doors();
 	strangers();
 	traffic();
