@@ -499,8 +499,8 @@ events_tail(struct asked *c, const struct conf *conf,
  * asked for everything it wants --all.
  */
 static int
-events_replay(struct asked *c, const struct events_options *o, const char *id,
-    struct err *e)
+events_replay(struct asked *c, const struct conf *conf,
+    const struct events_options *o, const char *id, struct err *e)
 {
 	struct replay what = { .event = str_of(id), .to = str_of(o->to),
 	    .dry = o->dry, .states = o->dead ? UINT32_C(1) << DELIVERY_DEAD : 0 };
@@ -512,6 +512,10 @@ events_replay(struct asked *c, const struct events_options *o, const char *id,
 
 	if (filter_make(&f, o, e) == -1)
 		return -1;
+	/* It would wait there for ever, and keep its event. */
+	if (o->to != NULL && conf_destination(conf, str_of(o->to)) == NULL)
+		return err_set(e, ERR_USAGE, "there is no destination \"%.64s\"; "
+		    "\"hooklatch destinations\" lists them", o->to);
 	if (o->rate != NULL && (!str_to_u64(str_of(o->rate), &rate) || rate == 0 ||
 	    rate > 1000000))
 		return err_set(e, ERR_USAGE, "--rate takes a number from 1 to 1000000");
@@ -536,9 +540,10 @@ events_replay(struct asked *c, const struct events_options *o, const char *id,
 		printf("{\"events\":%llu,\"deliveries\":%llu}\n",
 		    (unsigned long long)events, (unsigned long long)deliveries);
 	else
-		printf("%s: %llu events, %llu deliveries\n", o->dry ?
-		    "would go again" : "go again", (unsigned long long)events,
-		    (unsigned long long)deliveries);
+		printf("%s: %llu %s, %llu %s\n", o->dry ? "would go again" :
+		    "go again", (unsigned long long)events, events == 1 ? "event" :
+		    "events", (unsigned long long)deliveries, deliveries == 1 ?
+		    "delivery" : "deliveries");
 	if (id != NULL && deliveries == 0)
 		return err_set(e, ERR_NOINPUT, "nothing of %.64s is at its end; "
 		    "\"hooklatch events show\" has where it stands", id);
@@ -579,7 +584,7 @@ events_run(const struct command *self, int argc, char **argv, struct err *e)
 		return -1;
 	rc = asked_open(&c, conf, o.config, !replay || o.dry, e);
 	if (rc == 0 && replay)
-		rc = events_replay(&c, &o, argc > 1 ? argv[1] : NULL, e);
+		rc = events_replay(&c, conf, &o, argc > 1 ? argv[1] : NULL, e);
 	else if (rc == 0 && strcmp(what, "show") == 0)
 		rc = events_show(&c, &o, argv[1], e);
 	else if (rc == 0 && strcmp(what, "tail") == 0)

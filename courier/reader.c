@@ -297,10 +297,8 @@ show_one(struct reader *r, struct get *g)
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		inbox_code_of(r->has->inbox, rc, "reading", &e);
 	sqlite3_finalize(st);
-	if (rc == SQLITE_ROW && ok != -1 && reader_show_deliveries(r, db, id) == -1)
-		ok = -1;
 	inbox_side_leave(r->side);
-	if (ok == -1)
+	if (ok == -1 || (rc == SQLITE_ROW && reader_show_deliveries(r, id) == -1))
 		return -1;
 	return reader_end(r, cursor, ok == 1 ? e.text : "the file of its body is "
 	    "missing");

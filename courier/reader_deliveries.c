@@ -14,6 +14,9 @@
 
 #define PAGE		256		/* rows of one read, or of one order */
 #define OUTPUT_SHOWN	ATTEMPT_OUTPUT
+#define HOOK_SHOWN	1024		/* a row has room for it */
+#define SPAN		16384		/* rows looked at in one read */
+#define ATTEMPTS	128		/* of one read: at most 600 KiB */
 
 /* --- listing --------------------------------------------------------------------- */
 
@@ -23,17 +26,22 @@
 	"JOIN events e ON e.n = d.event "				\
 	"LEFT JOIN attempts a ON a.delivery = d.n AND a.number = d.made "
 
+/* ?5: the event, or the last row of a span. */
+#define DELIVERY_FILTER	" d.n > ?1 AND (?2 = '' OR d.destination = ?2)"	\
+			" AND (?3 >> d.state) & 1 "
 static const char list_deliveries[] =
-    "SELECT " DELIVERY_COLUMNS "WHERE d.n > ?1"
-    " AND (?2 = '' OR d.destination = ?2) AND (?3 >> d.state) & 1"
+    "SELECT " DELIVERY_COLUMNS "WHERE" DELIVERY_FILTER "AND d.n <= ?5"
     " ORDER BY d.n LIMIT ?4";
 static const char of_event[] =
-    "SELECT " DELIVERY_COLUMNS "WHERE e.id = ?1 ORDER BY d.n";
+    "SELECT " DELIVERY_COLUMNS "WHERE" DELIVERY_FILTER "AND e.id = ?5"
+    " ORDER BY d.n LIMIT ?4";
+static const char last_delivery[] = "SELECT coalesce(max(n), 0) FROM deliveries";
+/* ?2 and ?3: those behind this one. */
 static const char attempts_of_event[] =
     "SELECT d.destination, a.number, a.at, a.took, a.outcome, a.code, a.sentence,"
-    " a.output FROM events e JOIN deliveries d ON d.event = e.n"
+    " a.output, d.n FROM events e JOIN deliveries d ON d.event = e.n"
     " JOIN attempts a ON a.delivery = d.n WHERE e.id = ?1"
-    " ORDER BY d.n, a.number";
+    " AND (d.n, a.number) > (?2, ?3) ORDER BY d.n, a.number LIMIT ?4";
 
 static struct str
 column(sqlite3_stmt *st, int i)
@@ -51,7 +59,7 @@ say_delivery(struct reader *r, sqlite3_stmt *st, uint64_t *cursor)
 	struct delivery_row row = {
 		.cursor = (uint64_t)sqlite3_column_int64(st, 0),
 		.event = column(st, 1),
-		.hook = column(st, 2),
+		.hook = str_head(column(st, 2), HOOK_SHOWN),
 		.destination = column(st, 3),
 		.state = (enum delivery_state)sqlite3_column_int(st, 4),
 		.tries = (uint64_t)sqlite3_column_int64(st, 5),
@@ -69,23 +77,36 @@ say_delivery(struct reader *r, sqlite3_stmt *st, uint64_t *cursor)
 	return reader_say(r, WIRE_DELIVERY, -1);
 }
 
-/* One page; how many rows, or -1. */
+/* Rows of one span, at most a page; how many, or -1.  f->after goes on. */
 static int
-deliveries_page(struct reader *r, struct deliveries_filter *f, struct err *e)
+deliveries_page(struct reader *r, struct deliveries_filter *f, bool *over,
+    struct err *e)
 {
 	sqlite3 *db = inbox_side_enter(r->side, e);
 	uint64_t most = f->limit != 0 && f->limit < PAGE ? f->limit : PAGE;
+	uint64_t end = f->after + SPAN, last = 0;
 	sqlite3_stmt *st = NULL;
 	int rc, n = 0;
 
 	if (db == NULL)
 		return 0;
-	rc = sqlite3_prepare_v2(db, list_deliveries, -1, &st, NULL);
+	rc = sqlite3_prepare_v2(db, last_delivery, -1, &st, NULL);
+	if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		last = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	st = NULL;
+	if (rc == SQLITE_ROW)
+		rc = sqlite3_prepare_v2(db, f->event.n > 0 ? of_event :
+		    list_deliveries, -1, &st, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_bind_int64(st, 1, (int64_t)f->after);
 		reader_bind(st, 2, f->destination);
 		sqlite3_bind_int64(st, 3, f->states);
 		sqlite3_bind_int64(st, 4, (int64_t)most);
+		if (f->event.n > 0)
+			reader_bind(st, 5, f->event);
+		else
+			sqlite3_bind_int64(st, 5, (int64_t)end);
 		while (n >= 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
 			n = say_delivery(r, st, &f->after) == -1 ? -1 : n + 1;
 	}
@@ -93,6 +114,11 @@ deliveries_page(struct reader *r, struct deliveries_filter *f, struct err *e)
 	inbox_side_leave(r->side);
 	if (n >= 0 && rc != SQLITE_DONE)
 		inbox_code_of(r->has->inbox, rc, "reading", e);
+	if (n >= 0 && (uint64_t)n < most) {	/* nothing more in this span */
+		*over = f->event.n > 0 || end >= last;
+		if (f->event.n == 0)
+			f->after = end < last ? end : last;
+	}
 	return n;
 }
 
@@ -101,21 +127,22 @@ reader_list_deliveries(struct reader *r, struct get *g)
 {
 	struct deliveries_filter f;
 	struct err e = { .text = "" };
+	bool over = false;
 	int n;
 
 	r->ticket = get_u64(g);
 	get_deliveries_filter(g, &f);
-	if (!get_done(g))
+	if (!get_done(g) || f.after > INT64_MAX - SPAN)
 		return -1;
 	if (f.states == 0)
 		f.states = UINT32_MAX;
-	do {
-		n = deliveries_page(r, &f, &e);
+	while (!over && e.text[0] == '\0') {
+		n = deliveries_page(r, &f, &over, &e);
 		if (n == -1 || reader_send(r) == -1)
 			return -1;
 		if (f.limit != 0 && (f.limit -= (uint64_t)n) == 0)
 			break;
-	} while (n == PAGE && e.text[0] == '\0');
+	}
 	return reader_end(r, f.after, e.text);
 }
 
@@ -140,25 +167,53 @@ say_attempt(struct reader *r, sqlite3_stmt *st)
 	return reader_say(r, WIRE_ATTEMPT, -1);
 }
 
-/* At most the destinations of one hook, and LEDGER_ATTEMPTS for each. */
-int
-reader_show_deliveries(struct reader *r, sqlite3 *db, struct str id)
+/* One read of them, ended before a byte is sent; -1: the operator is gone. */
+static int
+attempts_page(struct reader *r, struct str id, int64_t behind[2], int *n)
 {
 	sqlite3_stmt *st = NULL;
-	uint64_t cursor;
+	struct err e;
+	sqlite3 *db = inbox_side_enter(r->side, &e);
 	int ok = 0;
 
-	for (int i = 0; i < 2 && ok == 0; i++) {
-		if (sqlite3_prepare_v2(db, i == 0 ? of_event : attempts_of_event,
-		    -1, &st, NULL) != SQLITE_OK)
-			return 0;	/* an inbox of an older version, read only */
+	*n = 0;
+	if (db == NULL)
+		return 0;
+	if (sqlite3_prepare_v2(db, attempts_of_event, -1, &st, NULL) == SQLITE_OK) {
 		reader_bind(st, 1, id);
-		while (ok == 0 && sqlite3_step(st) == SQLITE_ROW)
-			ok = i == 0 ? say_delivery(r, st, &cursor) :
-			    say_attempt(r, st);
-		sqlite3_finalize(st);
+		sqlite3_bind_int64(st, 2, behind[0]);
+		sqlite3_bind_int64(st, 3, behind[1]);
+		sqlite3_bind_int64(st, 4, ATTEMPTS);
+		while (ok == 0 && sqlite3_step(st) == SQLITE_ROW) {
+			ok = say_attempt(r, st);
+			behind[0] = sqlite3_column_int64(st, 8);
+			behind[1] = sqlite3_column_int64(st, 1);
+			++*n;
+		}
 	}
-	return ok;
+	sqlite3_finalize(st);
+	inbox_side_leave(r->side);
+	return ok == -1 ? -1 : reader_send(r);
+}
+
+int
+reader_show_deliveries(struct reader *r, struct str id)
+{
+	struct deliveries_filter f = { .event = id, .states = UINT32_MAX };
+	int64_t behind[2] = { 0, 0 };
+	bool over = false;
+	struct err e = { .text = "" };
+	int n = 0;
+
+	/* Of an inbox of an older version, read only, there are none. */
+	while (!over && e.text[0] == '\0')
+		if (deliveries_page(r, &f, &over, &e) == -1 || reader_send(r) == -1)
+			return -1;
+	do {
+		if (attempts_page(r, id, behind, &n) == -1)
+			return -1;
+	} while (n == ATTEMPTS);
+	return 0;
 }
 
 /* --- destinations ------------------------------------------------------------------ */
@@ -380,20 +435,20 @@ reader_pause(struct reader *r, struct get *g)
 
 /*
  * What is to go once more: a page of events behind "after", with what each was to go
- * to, or with the one destination that was named.  ?9 to ?11: that, states, the id.
+ * to, or with the one destination that was named.  ?9 to ?12: that, states, the id, the
+ * last event that there was when it began: a replay does not follow what comes.
  */
 #define MATCHING							\
-	" FROM events e WHERE e.n > ?1 AND (?2 = '' OR e.hook = ?2)"	\
+	" e.n > ?1 AND e.n <= ?12 AND (?2 = '' OR e.hook = ?2)"		\
 	" AND (?3 = '' OR e.provider = ?3) AND (?4 = '' OR e.event_type = ?4)" \
 	" AND (?5 = '' OR e.event_id = ?5) AND (?6 = 0 OR e.received_at >= ?6)" \
 	" AND (?7 = 0 OR e.received_at < ?7) AND (?11 = '' OR e.id = ?11)"
 static const char replay_where_it_went[] =
-    "SELECT e.n, d.destination FROM events e JOIN deliveries d ON d.event = e.n"
-    " WHERE d.state > 1 AND (?10 >> d.state) & 1"
-    " AND (?9 = '' OR d.destination = ?9) AND e.n IN (SELECT e.n" MATCHING ")"
-    " ORDER BY e.n, d.n LIMIT ?8";
+    "SELECT e.n, d.destination FROM events e CROSS JOIN deliveries d ON d.event = e.n"
+    " WHERE" MATCHING " AND d.state > 1 AND (?10 >> d.state) & 1"
+    " AND (?9 = '' OR d.destination = ?9) ORDER BY e.n, d.destination LIMIT ?8";
 static const char replay_to[] =
-    "SELECT e.n, ?9" MATCHING " AND NOT EXISTS (SELECT 1 FROM deliveries d"
+    "SELECT e.n, ?9 FROM events e WHERE" MATCHING " AND NOT EXISTS (SELECT 1 FROM deliveries d"
     " WHERE d.event = e.n AND d.destination = ?9 AND d.state < 2)"
     " ORDER BY e.n LIMIT ?8";
 
@@ -401,8 +456,22 @@ struct replaying {
 	struct replay	 what;
 	struct filter	 filter;
 	uint64_t	 after;		/* events.n */
+	uint64_t	 last;		/* likewise; 0: not asked yet */
 	uint64_t	 events, deliveries;
 };
+
+static uint64_t
+last_event(sqlite3 *db)
+{
+	sqlite3_stmt *st = NULL;
+	uint64_t n = 0;
+
+	if (sqlite3_prepare_v2(db, "SELECT max(n) FROM events", -1, &st, NULL) ==
+	    SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+		n = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return n;
+}
 
 /*
  * The next page into the wish; the last event of a full page is left to the next one,
@@ -421,6 +490,8 @@ replay_page(struct reader *r, struct replaying *p, struct wish *w, struct err *e
 	w->n = 0;
 	if (db == NULL)
 		return -1;
+	if (p->last == 0)
+		p->last = last_event(db);
 	rc = sqlite3_prepare_v2(db, fresh ? replay_to : replay_where_it_went, -1, &st,
 	    NULL);
 	if (rc == SQLITE_OK) {
@@ -436,6 +507,7 @@ replay_page(struct reader *r, struct replaying *p, struct wish *w, struct err *e
 		sqlite3_bind_int64(st, 10, p->what.states == 0 ? UINT32_MAX :
 		    p->what.states);
 		reader_bind(st, 11, p->what.event);
+		sqlite3_bind_int64(st, 12, (int64_t)p->last);
 		while (w->n < PAGE && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 			struct pair_of *o = &w->pairs[w->n];
 			struct str to = column(st, 1);

@@ -276,6 +276,11 @@ is "a range of time goes again" '{"events":20,"deliveries":20}' \
 check "in its order" within 30 eval '[ "$(lines one)" -eq 80 ]'
 is "as before" "$(said one | head -n 40)" "$(said one | tail -n 40)"
 check "without a word what, nothing goes" eval '! quietly replay events replay'
+check "nor to a destination that there is not" eval '! quietly to events replay "$ID" --to nobody'
+is "of one event what is listed is its own" "$ID $ID" \
+    "$(hooklatch deliveries --event "$ID" --json -n 0 | sed 's/.*"id":"//; s/".*//' | tr '\n' ' ' | sed 's/ $//')"
+is "one page after the other, all are listed" "$(sql 'SELECT count(*) FROM deliveries')" \
+    "$(hooklatch deliveries -n 0 --json | sed 's/.*"delivery"://; s/,.*//' | sort -un | wc -l)"
 check "nor to a pause of nobody" eval '! quietly pause hooklatch destinations pause nobody'
 
 # --- bad neighbours --------------------------------------------------------------------
