@@ -128,7 +128,7 @@ batch_order(struct batch *b, struct order *o)
 
 	o->next = NULL;
 	pthread_mutex_lock(&b->lock);
-	if (!(over = b->over)) {
+	if (!(over = b->stop || b->over)) {
 		*b->orders_end = o;
 		b->orders_end = &o->next;
 		pthread_cond_signal(&b->work);

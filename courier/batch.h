@@ -68,6 +68,7 @@ struct order {
 	/* When it is synced; or done is false: the courier stops. */
 	void		(*written)(struct order *, bool done);
 };
+/* From batch_stop() on nothing new is taken: an operator's page after page has an end. */
 void		 batch_order(struct batch *, struct order *);
 
 /*

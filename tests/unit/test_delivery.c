@@ -284,6 +284,31 @@ one_of_a_key(void)
 	end();
 }
 
+/* An operator's replay: the next page as soon as one is written. */
+static unsigned pages;
+
+static void
+written_again(struct order *o, bool done)
+{
+	if (done && ++pages < 5000)
+		batch_order(batch, o);
+}
+
+static void
+stops(void)
+{
+	struct wanted w = { { .write = write_wanted, .written = written_again },
+	    "UPDATE events SET repeats = repeats + 1", false };
+
+	begin("stops", "'one':{'exec':'/bin/true'}");
+	order(EVENT(1, "x'616263'"));
+	pages = 0;
+	batch_order(batch, &w.order);
+	nap(50);
+	end();
+	CHECK(pages < 5000, "a stop does not wait for one who has always more");
+}
+
 int
 main(void)
 {
@@ -298,6 +323,7 @@ main(void)
 	bodies();
 	cannot_be_asked();
 	one_of_a_key();
+	stops();
 	snprintf(command, sizeof(command), "rm -rf '%s'", place);
 	if (system(command) != 0)
 		return 1;
