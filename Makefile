@@ -107,7 +107,7 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 # --- tests -------------------------------------------------------------------
 UNIT	= base json conf frame request wire inbox providers repeats auth \
 	  handler webserver keys parked aside fetch exec letter stats ledger \
-	  delivery
+	  delivery deliver
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json token source place \
 	  dump rewrite letter stats
@@ -133,7 +133,7 @@ $(BUILD)/tests/test_ledger: tests/unit/test_ledger.c tests/unit/test.h \
 $(BUILD)/tests/test_delivery: tests/unit/test_delivery.c tests/unit/test.h \
     $(call obj,courier/delivery courier/batch courier/checkpoint courier/retention \
     courier/bodies courier/inbox courier/ledger courier/repeat_key courier/gather \
-    courier/half courier/attempt courier/exec courier/http courier/transfer \
+    courier/half courier/attempt courier/exec courier/http courier/google courier/transfer \
     courier/store_sqlite courier/totals $(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
