@@ -188,11 +188,11 @@ kills() {
 
 if [ "$LASTS" = yes ]; then
 	cp "$T/bin/hooklatch-courier" "$T/courier.good"
-	make -s BUILD="$BUILD/guilty-engine" \
+	make -s BUILD="$BUILD/guilty-$KIND" \
 	    CFLAGS="-O1 -g -DTEST_UNANSWERED_IS_STORED" \
-	    "$BUILD/guilty-engine/hooklatch-courier"
+	    "$BUILD/guilty-$KIND/hooklatch-courier"
 	check "it stops" serve_stop
-	cp "$BUILD/guilty-engine/hooklatch-courier" "$T/bin/hooklatch-courier"
+	cp "$BUILD/guilty-$KIND/hooklatch-courier" "$T/bin/hooklatch-courier"
 	check "serve starts with the guilty courier" serve_start
 	kills engine 6 64 0 guilty
 	look

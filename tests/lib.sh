@@ -215,8 +215,9 @@ listening() {
 	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# free_port: one that nobody listens on, different at each call
-NEXT_PORT=$((20000 + $$ % 9000 + RANDOM % 1000))
+# free_port: one that nobody listens on, different at each call; and from one script to
+# another that began beside it
+NEXT_PORT=$((20000 + $$ * 41 % 11900))
 # shellcheck disable=SC2034 # PORT is the answer
 free_port() {
 	while NEXT_PORT=$((NEXT_PORT + 1)) && listening "$NEXT_PORT"; do
