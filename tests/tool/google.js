@@ -21,6 +21,7 @@ const http = require('node:http');
 const path = require('node:path');
 const readline = require('node:readline');
 const { spawn } = require('node:child_process');
+const { check, is, say_counts } = require('./promises.js');
 
 const [MODE, ...REST] = process.argv.slice(2);
 const POSTER = MODE === 'tokens' || MODE === 'unguarded' ? REST.shift() : '';
@@ -30,24 +31,6 @@ const PUBLIC = crypto.createPublicKey(KEY);
 const EMAIL = 'hooks@p.iam.gserviceaccount.com';
 const CLOUD = 'https://www.googleapis.com/auth/cloud-platform';
 const LATER_MS = 60000;	/* by then anything is done */
-
-let passed = 0, failed = 0;
-
-function check(promise, holds, what)
-{
-	if (holds) {
-		passed++;
-		return;
-	}
-	failed++;
-	console.log(`not kept: ${promise}` +
-	    (what === undefined ? '' : ` (${JSON.stringify(what)?.slice(0, 600)})`));
-}
-
-function is(promise, got, wanted)
-{
-	check(promise, JSON.stringify(got) === JSON.stringify(wanted), got);
-}
 
 /* --- the fakes: who hands out tokens -------------------------------------------------- */
 
@@ -717,7 +700,7 @@ async function main()
 		is('the poster ends by itself', await p.end(), 0);
 	}
 	if (MODE !== 'unguarded')
-		console.log(`${passed} passed ${failed} failed`);
+		say_counts();
 	server.closeAllConnections();
 	server.close();
 	process.exit(0);

@@ -23,29 +23,12 @@ const net = require('node:net');
 const path = require('node:path');
 const readline = require('node:readline');
 const { spawn } = require('node:child_process');
+const { check, is, say_counts } = require('./promises.js');
 
 const [POSTER, DIRECTORY, MODE] = process.argv.slice(2);
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const TOKEN = 'the-bearer-token', PASSWORD = 'the-password', API_KEY = 'the-api-key';
 const LATER_MS = 30000;	/* by then anything is done */
-
-let passed = 0, failed = 0;
-
-function check(promise, holds, what)
-{
-	if (holds) {
-		passed++;
-		return;
-	}
-	failed++;
-	console.log(`not kept: ${promise}` +
-	    (what === undefined ? '' : ` (${JSON.stringify(what)?.slice(0, 400)})`));
-}
-
-function is(promise, got, wanted)
-{
-	check(promise, JSON.stringify(got) === JSON.stringify(wanted), got);
-}
 
 const file = (name) => path.join(DIRECTORY, name);
 const sha256 = (bytes) => crypto.createHash('sha256').update(bytes).digest('hex');
@@ -823,7 +806,7 @@ async function guarded()
 	await stop_early();
 	await without_roots();
 	await names(LATER_MS);
-	console.log(`${passed} passed ${failed} failed`);
+	say_counts();
 }
 
 async function unguarded()
