@@ -1,8 +1,9 @@
 /*
- * main.c - hooklatch-courier: owns the inbox.
+ * main.c - hooklatch-courier: owns the inbox, and all that goes out.
  *
- * Its user is the only one that may read what is stored; what speaks to the
- * internet is another process, of another user, behind a socket (door.h).
+ * Its user is the only one that may read what is stored, and holds what keys are
+ * fetched and events delivered with; what reads the internet's requests is another
+ * process, of another user, behind a socket (door.h).
  */
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -59,7 +60,7 @@ static const char usage[] =
     "       hooklatch-courier [-c FILE] --read-only --operator-fd FD\n"
     "       hooklatch-courier -h | --version\n"
     "\n"
-    "Owns the inbox: commits events and answers what operators ask of it.\n"
+    "Owns the inbox: commits events, hands them on, answers operators.\n"
     "  -c FILE           the configuration; else $HOOKLATCH_CONFIG, else the\n"
     "                    environment is one\n"
     "  --lifeline FD     stop in order when this pipe ends\n"
