@@ -11,7 +11,10 @@ npm_packages() {
 		echo "$1: 0 passed, 1 failed"
 		exit 1
 	fi
-	if ! npm ls --silent >/dev/null 2>&1; then
-		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
-	fi
+	mkdir -p build
+	(	# stages run beside each other: one brings them, the others wait
+		flock 9
+		npm ls --silent >/dev/null 2>&1 ||
+		    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	) 9>build/npm.lock
 }
