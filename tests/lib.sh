@@ -216,12 +216,12 @@ listening() {
 }
 
 # free_port: one that nobody listens on, different at each call; and from one script to
-# another that began beside it
-NEXT_PORT=$((20000 + $$ * 41 % 11900))
+# another that began beside it, to which script/test gives another FIRST_PORT
+NEXT_PORT=${FIRST_PORT:-$((20000 + $$ * 41 % 9800))}
 # shellcheck disable=SC2034 # PORT is the answer
 free_port() {
 	while NEXT_PORT=$((NEXT_PORT + 1)) && listening "$NEXT_PORT"; do
-		[ "$NEXT_PORT" -lt 32000 ] || NEXT_PORT=20000
+		[ "$NEXT_PORT" -lt 29990 ] || NEXT_PORT=20000
 	done
 	PORT=$NEXT_PORT
 }
