@@ -192,6 +192,7 @@ check "no secret is in the log" eval '! grep -aqF -e "$(cat "$T/token")" -e "$(c
 
 # --- order ---------------------------------------------------------------------------
 
+check "lanes are held back" hooklatch destinations pause each
 for ((i = 1; i <= 20; i++)); do
 	give /hooks/many "m-$i" "{\"lane\":$((i % 4)),\"i\":$i}"
 done
@@ -199,6 +200,7 @@ check "20 events, one at a time" within 30 eval '[ "$(lines one)" -eq 40 ]'
 is "in their order, none before the one before it ended" \
     "$(for ((i = 1; i <= 20; i++)); do printf 'begin m-%d end m-%d ' "$i" "$i"; done)" \
     "$(said one | tr '\n' ' ')"
+check "lanes are let go, together" hooklatch destinations resume each
 check "20 events by lane" within 30 eval '[ "$(lines each)" -eq 40 ]'
 for lane in 0 1 2 3; do
 	is "lane $lane is in order" \
@@ -208,11 +210,14 @@ done
 check "lanes go beside each other" eval '! said each | paste -d" " - - |
     awk "\$2 != \$4 { exit 1 }"'
 
-check "of those that came at once only the last goes" within 10 eval '[ "$(lines last)" -ge 1 ]'
-is "once, the last" "m-20" "$(said last | tail -n 1)"
-between "the others were left out" 15 19 \
+# On a busy machine they come in several times 1.5 s.
+check "of those that came at once only the last goes" within 20 \
+    eval '[ "$(said last | tail -n 1)" = m-20 ]'
+is "the others were left out" "$((20 - $(lines last)))" \
     "$(sql "SELECT count(*) FROM deliveries WHERE destination = 'last' AND state = 4")"
-is "and none waits" 0 "$(sql "SELECT count(*) FROM deliveries WHERE destination = 'last' AND state < 2")"
+between "which most were" 10 19 "$((20 - $(lines last)))"
+check "and none waits" within 10 eval '[ "$(sql "SELECT count(*) FROM deliveries
+    WHERE destination = '\''last'\'' AND state < 2")" -eq 0 ]'
 
 # What fails holds up its own lane and no other.
 give /hooks/keyed a-1 '{"lane":"a","i":1}'
