@@ -54,6 +54,7 @@ static const struct wire_row rows[] = {
 	{ WIRE_PAUSE,		"pause",	O,	PAPER,		false },
 	{ WIRE_REPLAY,		"replay",	O,	8 * 1024,	false },
 	{ WIRE_REPLAYED,	"replayed",	O,	24,		false },
+	{ WIRE_DROP,		"drop",		O,	PAPER,		false },
 
 	{ WIRE_BUNDLE,		"bundle",	M,	8,		true },
 	{ WIRE_SWAPPED,		"swapped",	M,	PAPER,		false },

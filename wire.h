@@ -69,6 +69,8 @@ enum wire_type {
 	WIRE_PAUSE,		/* u64 ticket, str destination, u8 on -> END */
 	WIRE_REPLAY,		/* u64 ticket, replay, filter -> REPLAYED or END */
 	WIRE_REPLAYED,		/* u64 ticket, u64 events, u64 deliveries */
+	WIRE_DROP,		/* u64 ticket, str destination: what waits for it need
+				 * not go -> END, its cursor how many that were */
 
 	/* master <-> worker */
 	WIRE_BUNDLE = 64,	/* u64 generation, body_fd: see bundle.h */

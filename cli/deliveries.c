@@ -295,25 +295,52 @@ out:
 	return rc;
 }
 
+/* An order about one; *n: what its answer counts. */
 static int
-pause_destination(struct asked *c, const struct conf *conf, const char *name,
-    bool on, struct err *e)
+order_destination(struct asked *c, enum wire_type order, const char *name, int on,
+    uint64_t *n, struct err *e)
 {
 	struct buf b = BUF(4096);
 	struct wire_msg m;
+	struct get g;
 
-	if (on && conf_destination(conf, str_of(name)) == NULL) {
-		buf_free(&b);
-		return err_set(e, ERR_USAGE, "there is no destination \"%.64s\"; "
-		    "\"hooklatch destinations\" lists them", name);
-	}
 	put_u64(&b, ++c->ticket);
 	put_str(&b, str_of(name));
-	put_u8(&b, on);
-	if (asked_say(c, WIRE_PAUSE, &b, e) == -1 || asked_next(c, &m, e) == -1)
+	if (on != -1)
+		put_u8(&b, (unsigned)on);
+	if (asked_say(c, order, &b, e) == -1 || asked_next(c, &m, e) == -1 ||
+	    asked_end(&m, e) == -1)
 		return -1;
-	return asked_end(&m, e);
+	g = GET(m.body);
+	get_u64(&g);
+	*n = get_u64(&g);
+	return 0;
 }
+
+static int
+drop_deliveries(struct asked *c, const char *name, bool json, struct err *e)
+{
+	struct buf b = BUF(4096);
+	uint64_t n;
+	int rc;
+
+	if (order_destination(c, WIRE_DROP, name, -1, &n, e) == -1)
+		return -1;
+	if (json) {
+		buf_put(&b, STR("{\"destination\":"));
+		buf_json(&b, str_of(name));
+		buf_printf(&b, ",\"dropped\":%llu}\n", (unsigned long long)n);
+	} else
+		buf_printf(&b, "%llu %s for %s will not go\n", (unsigned long long)n,
+		    n == 1 ? "delivery" : "deliveries", name);
+	rc = cli_print(&b, e);
+	buf_free(&b);
+	return rc;
+}
+
+/* What an argument after "destinations" may be. */
+enum wish { LIST, PAUSE, RESUME, DROP };
+static const char *const wishes[] = { "list", "pause", "resume", "drop", NULL };
 
 int
 destinations_run(const struct command *self, int argc, char **argv, struct err *e)
@@ -321,26 +348,41 @@ destinations_run(const struct command *self, int argc, char **argv, struct err *
 	struct destinations_options o = { .config = NULL };
 	struct asked c = { .reader = 0 };
 	struct conf *conf;
-	bool list, on;
-	int rc;
+	const char *name;
+	uint64_t n;
+	int wish = LIST, rc;
 
 	if ((argc = cli_options(self, argc, argv, &o, e)) == -1)
 		return -1;
 	o.config = cli_config(o.config);
-	list = argc == 0 || strcmp(argv[0], "list") == 0;
-	on = argc > 0 && strcmp(argv[0], "pause") == 0;
-	if (!list && !on && strcmp(argv[0], "resume") != 0)
-		return err_set(e, ERR_USAGE, "destinations list, pause or resume; not "
-		    "\"%s\"", argv[0]);
-	if (list ? argc > 1 : argc != 2)
-		return err_set(e, ERR_USAGE, list ? "destinations list takes no name" :
-		    "destinations %s wants the name of one", argv[0]);
+	if (argc > 0)
+		for (wish = 0; wishes[wish] != NULL &&
+		    strcmp(argv[0], wishes[wish]) != 0; wish++)
+			;
+	if (wishes[wish] == NULL)
+		return err_set(e, ERR_USAGE, "destinations list, pause, resume or drop; "
+		    "not \"%s\"", argv[0]);
+	if (wish == LIST ? argc > 1 : argc != 2)
+		return err_set(e, ERR_USAGE, wish == LIST ? "destinations list takes no "
+		    "name" : "destinations %s wants the name of one", argv[0]);
+	name = wish == LIST ? "" : argv[1];
+	if (strlen(name) > 64)
+		return err_set(e, ERR_USAGE, "no destination has so long a name");
 	if ((conf = cli_conf(o.config, NULL, NULL, e)) == NULL)
 		return -1;
-	rc = asked_open(&c, conf, o.config, list, e);
-	if (rc == 0)
-		rc = list ? list_destinations(&c, conf, o.json, e) :
-		    pause_destination(&c, conf, argv[1], on, e);
+	/* One that is gone from the file may be resumed, and what waits for it dropped. */
+	if (wish == PAUSE && conf_destination(conf, str_of(name)) == NULL) {
+		conf_free(conf);
+		return err_set(e, ERR_USAGE, "there is no destination \"%s\"; "
+		    "\"hooklatch destinations\" lists them", name);
+	}
+	rc = asked_open(&c, conf, o.config, wish == LIST, e);
+	if (rc == 0 && wish == LIST)
+		rc = list_destinations(&c, conf, o.json, e);
+	else if (rc == 0 && wish == DROP)
+		rc = drop_deliveries(&c, name, o.json, e);
+	else if (rc == 0)
+		rc = order_destination(&c, WIRE_PAUSE, name, wish == PAUSE, &n, e);
 	asked_close(&c);
 	conf_free(conf);
 	return rc;

@@ -31,6 +31,7 @@ struct events_options {
 	const char	*to;
 	const char	*rate;
 	bool		 dead;
+	bool		 left_out;
 	bool		 all;
 	bool		 dry;
 };
@@ -52,7 +53,9 @@ const struct option_row events_options[] = {
 	{ "body", 0, NULL, AT(body), "show: the exact bytes of the body alone" },
 	{ "to", 0, "NAME", AT(to), "replay: to this destination" },
 	{ "dead", 0, NULL, AT(dead), "replay: only what is dead" },
-	{ "all", 0, NULL, AT(all), "replay: without it an ID, a time or --dead is wanted" },
+	{ "left-out", 0, NULL, AT(left_out), "replay: only what was left out or dropped" },
+	{ "all", 0, NULL, AT(all),
+	    "replay: without it an ID, a time, --dead or --left-out is wanted" },
 	{ "rate", 0, "N", AT(rate), "replay: N in a second, not all at once" },
 	{ "dry-run", 0, NULL, AT(dry), "replay: only count" },
 	{ NULL, 0, NULL, 0, NULL }
@@ -503,7 +506,8 @@ events_replay(struct asked *c, const struct conf *conf,
     const struct events_options *o, const char *id, struct err *e)
 {
 	struct replay what = { .event = str_of(id), .to = str_of(o->to),
-	    .dry = o->dry, .states = o->dead ? UINT32_C(1) << DELIVERY_DEAD : 0 };
+	    .dry = o->dry, .states = (uint32_t)o->dead << DELIVERY_DEAD |
+	    (uint32_t)o->left_out << DELIVERY_LEFT_OUT };
 	struct buf b = BUF(16 * 1024);
 	struct wire_msg m;
 	struct filter f;
@@ -519,9 +523,10 @@ events_replay(struct asked *c, const struct conf *conf,
 	if (o->rate != NULL && (!str_to_u64(str_of(o->rate), &rate) || rate == 0 ||
 	    rate > 1000000))
 		return err_set(e, ERR_USAGE, "--rate takes a number from 1 to 1000000");
-	if (id == NULL && !o->all && !o->dead && o->since == NULL && o->until == NULL)
-		return err_set(e, ERR_USAGE, "events replay ID, or --dead, --since TIME, "
-		    "--until TIME or --all");
+	if (id == NULL && !o->all && what.states == 0 && o->since == NULL &&
+	    o->until == NULL)
+		return err_set(e, ERR_USAGE, "events replay ID, or --dead, --left-out, "
+		    "--since TIME, --until TIME or --all");
 	what.rate = (uint32_t)rate;
 	put_u64(&b, ++c->ticket);
 	put_replay(&b, &what);

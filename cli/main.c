@@ -34,7 +34,7 @@ static const struct command commands[] = {
 	    events_options, events_run },
 	{ "deliveries", "", "where events went, and what came of it",
 	    deliveries_options, deliveries_run },
-	{ "destinations", "list | pause NAME | resume NAME",
+	{ "destinations", "list | pause NAME | resume NAME | drop NAME",
 	    "where events go, and how they stand", destinations_options,
 	    destinations_run },
 	{ "explain", "FILE | ID | -", "why a request was refused, by trying what could "

@@ -10,7 +10,8 @@ const char ledger_schema[] =
     "	destination	TEXT NOT NULL,\n"
     "	key		TEXT,			-- those of one key go in order\n"
     "	state		INTEGER NOT NULL,	-- 0 waits, 1 behind another of"
-    " its key, 2 done, 3 dead, 4 left out: a newer one came\n"
+    " its key, 2 done, 3 dead, 4 left out: a newer one came,"
+    " or it was dropped\n"
     "	since		INTEGER NOT NULL,	-- ms since 1970\n"
     "	due		INTEGER NOT NULL,	-- ms: not before\n"
     "	tries		INTEGER NOT NULL DEFAULT 0,	-- since 'since'\n"
@@ -49,7 +50,8 @@ const char ledger_due_next[] =
 
 enum statement {
 	ST_ADD, ST_OPEN, ST_HELD, ST_LEAVE_OUT, ST_RECORD, ST_ATTEMPT, ST_PRUNE,
-	ST_GIVE_WAY, ST_NEXT, ST_PAUSE, ST_RESUME, ST_REPLAY, ST_NEW, ST_COUNT
+	ST_GIVE_WAY, ST_NEXT, ST_PAUSE, ST_RESUME, ST_REPLAY, ST_NEW, ST_DROP,
+	ST_COUNT
 };
 
 /* "key" of ST_OPEN to ST_LEAVE_OUT: ?2; deliveries_key serves them. */
@@ -92,6 +94,7 @@ static const char *const statements[ST_COUNT] = {
 	[ST_NEW] = "INSERT OR IGNORE INTO deliveries"
 	    " (event, destination, state, since, due)"
 	    " SELECT n, ?2, 0, ?3, ?3 FROM events WHERE n = ?1",
+	[ST_DROP] = "UPDATE deliveries SET state = 4 WHERE n = ?1 AND state < 2",
 };
 
 struct ledger {
@@ -300,4 +303,15 @@ ledger_replay(struct ledger *l, int64_t event, struct str destination, int64_t d
 		*made = rc == SQLITE_OK && sqlite3_changes(l->db) > 0;
 	}
 	return rc;
+}
+
+int
+ledger_drop(struct ledger *l, int64_t delivery, bool *dropped)
+{
+	int rc;
+
+	sqlite3_bind_int64(l->st[ST_DROP], 1, delivery);
+	rc = step(l->st[ST_DROP]);
+	*dropped = rc == SQLITE_OK && sqlite3_changes(l->db) > 0;
+	return *dropped ? let_next(l, (uint64_t)delivery, 0) : rc;
 }

@@ -12,6 +12,8 @@
  *	  |  the one before it is at its end  ^
  *	  '-----------a newer came------------'     replay: DONE, DEAD, LEFT_OUT --> WAITS
  *
+ * Dropped by an operator, what WAITS or is BEHIND is LEFT_OUT too.
+ *
  * What is under way still WAITS here: a courier that is killed tries it again, so an
  * event is delivered at least once (promise 5).  Of those with one key only the oldest
  * WAITS, the others are BEHIND: so they go in the order in which they came.
@@ -63,6 +65,12 @@ int	ledger_pause(struct ledger *, struct str destination, bool on, int64_t now);
  */
 int	ledger_replay(struct ledger *, int64_t event, struct str destination,
 	    int64_t due, bool *made);
+
+/*
+ * An open one need not go: it is left out, and the next of its key may go.  What is under
+ * way is not called back; if it ends well it is done.
+ */
+int	ledger_drop(struct ledger *, int64_t delivery, bool *dropped);
 
 /* --- reading ------------------------------------------------------------------- */
 

@@ -449,6 +449,8 @@ answer(struct reader *r, const struct wire_msg *m)
 		return reader_pause(r, &g);
 	case WIRE_REPLAY:
 		return reader_replay(r, &g);
+	case WIRE_DROP:
+		return reader_drop(r, &g);
 	case WIRE_HELLO:	/* to --read-only: nobody else has welcomed it */
 		buf_reset(&r->out);
 		put_u8(&r->out, 1);

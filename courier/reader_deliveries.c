@@ -1,6 +1,6 @@
 /*
  * reader_deliveries.c - deliveries and destinations for an operator, and what an
- * operator orders: pause, replay.  See reader_parts.h.
+ * operator orders: pause, replay, drop.  See reader_parts.h.
  *
  * Orders are written by the batch's thread; this one waits until they are synced.
  */
@@ -36,6 +36,7 @@ static const char of_event[] =
     "SELECT " DELIVERY_COLUMNS "WHERE" DELIVERY_FILTER "AND e.id = ?5"
     " ORDER BY d.n LIMIT ?4";
 static const char last_delivery[] = "SELECT coalesce(max(n), 0) FROM deliveries";
+static const char last_event[] = "SELECT coalesce(max(n), 0) FROM events";
 /* ?2 and ?3: those behind this one. */
 static const char attempts_of_event[] =
     "SELECT d.destination, a.number, a.at, a.took, a.outcome, a.code, a.sentence,"
@@ -51,6 +52,19 @@ column(sqlite3_stmt *st, int i)
 	s.p = (const char *)sqlite3_column_blob(st, i);
 	s.n = (size_t)sqlite3_column_bytes(st, i);
 	return s.p == NULL ? STR("") : s;
+}
+
+/* The one number that a question gives; SQLITE_OK or why not. */
+static int
+number_of(sqlite3 *db, const char *question, int64_t *n)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(db, question, -1, &st, NULL);
+
+	if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		*n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
 static int
@@ -84,18 +98,14 @@ deliveries_page(struct reader *r, struct deliveries_filter *f, bool *over,
 {
 	sqlite3 *db = inbox_side_enter(r->side, e);
 	uint64_t most = f->limit != 0 && f->limit < PAGE ? f->limit : PAGE;
-	uint64_t end = f->after + SPAN, last = 0;
+	uint64_t end = f->after + SPAN;
+	int64_t last = 0;
 	sqlite3_stmt *st = NULL;
 	int rc, n = 0;
 
 	if (db == NULL)
 		return 0;
-	rc = sqlite3_prepare_v2(db, last_delivery, -1, &st, NULL);
-	if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW)
-		last = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	st = NULL;
-	if (rc == SQLITE_ROW)
+	if ((rc = number_of(db, last_delivery, &last)) == SQLITE_OK)
 		rc = sqlite3_prepare_v2(db, f->event.n > 0 ? of_event :
 		    list_deliveries, -1, &st, NULL);
 	if (rc == SQLITE_OK) {
@@ -115,9 +125,9 @@ deliveries_page(struct reader *r, struct deliveries_filter *f, bool *over,
 	if (n >= 0 && rc != SQLITE_DONE)
 		inbox_code_of(r->has->inbox, rc, "reading", e);
 	if (n >= 0 && (uint64_t)n < most) {	/* nothing more in this span */
-		*over = f->event.n > 0 || end >= last;
+		*over = f->event.n > 0 || end >= (uint64_t)last;
 		if (f->event.n == 0)
-			f->after = end < last ? end : last;
+			f->after = end < (uint64_t)last ? end : (uint64_t)last;
 	}
 	return n;
 }
@@ -312,6 +322,7 @@ struct wish {
 	bool		 on;
 
 	struct pair_of	 pairs[PAGE];	/* of a replay */
+	int64_t		 drops[PAGE];	/* deliveries.n */
 	size_t		 n;
 	int64_t		 due;		/* of the first, ms since 1970 */
 	uint32_t	 rate;
@@ -364,6 +375,22 @@ write_replay(struct order *o, struct inbox *b, int64_t now, struct err *e)
 		w->made += made;
 	}
 	return inbox_code_of(b, rc, "replaying", e);
+}
+
+static enum inbox_code
+write_drop(struct order *o, struct inbox *b, int64_t now, struct err *e)
+{
+	struct wish *w = wish_of(o);
+	int rc = SQLITE_OK;
+	bool dropped;
+
+	(void)now;
+	w->made = 0;
+	for (size_t i = 0; i < w->n && rc == SQLITE_OK; i++) {
+		rc = ledger_drop(inbox_ledger(b), w->drops[i], &dropped);
+		w->made += dropped;
+	}
+	return inbox_code_of(b, rc, "dropping", e);
 }
 
 static struct wish *
@@ -456,22 +483,9 @@ struct replaying {
 	struct replay	 what;
 	struct filter	 filter;
 	uint64_t	 after;		/* events.n */
-	uint64_t	 last;		/* likewise; 0: not asked yet */
+	int64_t		 last;		/* likewise; 0: not asked yet */
 	uint64_t	 events, deliveries;
 };
-
-static uint64_t
-last_event(sqlite3 *db)
-{
-	sqlite3_stmt *st = NULL;
-	uint64_t n = 0;
-
-	if (sqlite3_prepare_v2(db, "SELECT max(n) FROM events", -1, &st, NULL) ==
-	    SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
-		n = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	return n;
-}
 
 /*
  * The next page into the wish; the last event of a full page is left to the next one,
@@ -485,15 +499,16 @@ replay_page(struct reader *r, struct replaying *p, struct wish *w, struct err *e
 	sqlite3_stmt *st = NULL;
 	sqlite3 *db = inbox_side_enter(r->side, e);
 	int64_t last = 0;
-	int rc;
+	int rc = SQLITE_OK;
 
 	w->n = 0;
 	if (db == NULL)
 		return -1;
 	if (p->last == 0)
-		p->last = last_event(db);
-	rc = sqlite3_prepare_v2(db, fresh ? replay_to : replay_where_it_went, -1, &st,
-	    NULL);
+		rc = number_of(db, last_event, &p->last);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(db, fresh ? replay_to : replay_where_it_went,
+		    -1, &st, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_bind_int64(st, 1, (int64_t)p->after);
 		reader_bind(st, 2, f->hook);
@@ -507,7 +522,7 @@ replay_page(struct reader *r, struct replaying *p, struct wish *w, struct err *e
 		sqlite3_bind_int64(st, 10, p->what.states == 0 ? UINT32_MAX :
 		    p->what.states);
 		reader_bind(st, 11, p->what.event);
-		sqlite3_bind_int64(st, 12, (int64_t)p->last);
+		sqlite3_bind_int64(st, 12, p->last);
 		while (w->n < PAGE && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 			struct pair_of *o = &w->pairs[w->n];
 			struct str to = column(st, 1);
@@ -586,4 +601,81 @@ reader_replay(struct reader *r, struct get *g)
 	put_u64(&r->out, p.events);
 	put_u64(&r->out, p.deliveries);
 	return reader_say(r, WIRE_REPLAYED, -1) == -1 ? -1 : reader_send(r);
+}
+
+/*
+ * Of those that there were when it began, ?2.  What is behind another comes to wait as that
+ * one is dropped, and is found by the next page.
+ */
+static const char to_drop[] =
+    "SELECT n FROM deliveries WHERE destination = ?1 AND state = 0 AND n <= ?2 LIMIT ?3";
+
+static int
+drop_page(struct reader *r, struct wish *w, int64_t *last, struct err *e)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db = inbox_side_enter(r->side, e);
+	int rc = SQLITE_OK;
+
+	w->n = 0;
+	if (db == NULL)
+		return -1;
+	if (*last == 0)
+		rc = number_of(db, last_delivery, last);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(db, to_drop, -1, &st, NULL);
+	if (rc == SQLITE_OK) {
+		reader_bind(st, 1, w->destination);
+		sqlite3_bind_int64(st, 2, *last);
+		sqlite3_bind_int64(st, 3, PAGE);
+		while (w->n < PAGE && (rc = sqlite3_step(st)) == SQLITE_ROW)
+			w->drops[w->n++] = sqlite3_column_int64(st, 0);
+	}
+	sqlite3_finalize(st);
+	inbox_side_leave(r->side);
+	if (rc == SQLITE_DONE || rc == SQLITE_ROW)
+		return 0;
+	inbox_code_of(r->has->inbox, rc, "reading", e);
+	return -1;
+}
+
+static uint64_t
+drop_all(struct reader *r, struct wish *w, struct err *e)
+{
+	uint64_t dropped = 0;
+	int64_t last = 0;
+
+	while (drop_page(r, w, &last, e) == 0 && w->n > 0) {
+		if (!wish_done(r, w)) {
+			err_set(e, ERR_TEMP, "%s", stops);
+			break;
+		}
+		dropped += w->made;
+	}
+	return dropped;
+}
+
+int
+reader_drop(struct reader *r, struct get *g)
+{
+	struct err e = { .text = "" };
+	uint64_t dropped;
+	struct wish *w;
+	struct str name;
+
+	r->ticket = get_u64(g);
+	name = get_str(g);
+	if (!get_done(g) || name.n == 0 || name.n > 64)
+		return -1;
+	if (r->has->batch == NULL)
+		return reader_end(r, 0, alone);
+	if ((w = wish_new(write_drop)) == NULL)
+		return reader_end(r, 0, "no memory");
+	w->destination = name;
+	dropped = drop_all(r, w, &e);
+	wish_free(w);
+	if (dropped > 0)
+		log_say(r->has->log, LOG_INFO_, "an operator dropped %llu deliveries to "
+		    "%.*s", (unsigned long long)dropped, STR_ARG(name));
+	return reader_end(r, dropped, e.text);
 }

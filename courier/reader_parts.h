@@ -32,6 +32,7 @@ int	reader_list_deliveries(struct reader *, struct get *);
 int	reader_list_destinations(struct reader *, struct get *);
 int	reader_pause(struct reader *, struct get *);
 int	reader_replay(struct reader *, struct get *);
+int	reader_drop(struct reader *, struct get *);
 /* Behind a SHOW's row: the deliveries of the event and their attempts, sent. */
 int	reader_show_deliveries(struct reader *, struct str id);
 

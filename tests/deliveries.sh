@@ -288,6 +288,25 @@ is "one page after the other, all are listed" "$(sql 'SELECT count(*) FROM deliv
     "$(hooklatch deliveries -n 0 --json | sed 's/.*"delivery"://; s/,.*//' | sort -un | wc -l)"
 check "nor to a pause of nobody" eval '! quietly pause hooklatch destinations pause nobody'
 
+# What waits, in its order and behind one another, is dropped; what comes then goes.
+check "a destination of keys is paused" hooklatch destinations pause one
+for ((i = 1; i <= 5; i++)); do
+	give /hooks/many "drop-$i" "{\"i\":$i}"
+done
+like "what comes waits behind the first of its key" '*"waits":1,"behind":4,*' \
+    "$(hooklatch destinations --json | grep '"one"')"
+is "it is dropped" '{"destination":"one","dropped":5}' \
+    "$(hooklatch destinations drop one --json)"
+is "once" "0 deliveries for one will not go" "$(hooklatch destinations drop one)"
+like "and stands as left out" '*"waits":0,"behind":0,*"left-out":5,*' \
+    "$(hooklatch destinations --json | grep '"one"')"
+give /hooks/many drop-6 '{"i":6}'
+check "it is resumed" hooklatch destinations resume one
+check "what came after goes" within 20 stands drop-6 one "done"
+is "and nothing of what was dropped" 0 "$(said one | grep -c '^drop-[1-5]' || :)"
+is "which may be replayed" '{"events":5,"deliveries":5}' \
+    "$(events replay --left-out --to one --dry-run --json)"
+
 # --- bad neighbours --------------------------------------------------------------------
 
 for ((i = 1; i <= 3; i++)); do

@@ -572,6 +572,7 @@ doors(void)
 		{ WIRE_PAUSE, DOOR_OPERATOR, 8 + 68 + 1 },
 		{ WIRE_REPLAY, DOOR_OPERATOR, 8 + 4096 },
 		{ WIRE_REPLAYED, DOOR_OPERATOR, 24 },
+		{ WIRE_DROP, DOOR_OPERATOR, 8 + 68 },
 	};
 	static const unsigned all[] = { DOOR_WORKER, DOOR_OPERATOR, DOOR_MASTER };
 	static char zeros[8];
