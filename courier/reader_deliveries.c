@@ -228,49 +228,66 @@ reader_show_deliveries(struct reader *r, struct str id)
 
 /* --- destinations ------------------------------------------------------------------ */
 
+/* Counted in one pass: a row for each destination and state, and what is only paused. */
 static const char destinations[] =
-    "SELECT destination FROM deliveries GROUP BY destination"
-    " UNION SELECT destination FROM paused";
-static const char counts[] =
-    "SELECT state, count(*), min(since) FROM deliveries WHERE destination = ?1"
-    " GROUP BY state";
-static const char paused_since[] = "SELECT since FROM paused WHERE destination = ?1";
+    "SELECT destination, state, count(*), min(since),"
+    " (SELECT p.since FROM paused p WHERE p.destination = d.destination)"
+    " FROM deliveries d GROUP BY destination, state"
+    " UNION ALL SELECT destination, NULL, 0, 0, since FROM paused"
+    " WHERE destination NOT IN (SELECT destination FROM deliveries) ORDER BY 1";
 
 static int
-say_destination(struct reader *r, sqlite3 *db, struct str name)
+say_destination(struct reader *r, struct destination_row *row)
 {
-	struct destination_row row = { .name = name };
 	struct delivery_lane lane = { 0 };
-	sqlite3_stmt *st = NULL;
 
-	if (sqlite3_prepare_v2(db, counts, -1, &st, NULL) == SQLITE_OK) {
-		reader_bind(st, 1, name);
-		while (sqlite3_step(st) == SQLITE_ROW) {
-			unsigned state = (unsigned)sqlite3_column_int(st, 0);
-
-			if (state >= DELIVERY_STATES)
-				continue;
-			row.states[state] = (uint64_t)sqlite3_column_int64(st, 1);
-			if (state == DELIVERY_WAITS)
-				row.oldest = sqlite3_column_int64(st, 2);
-		}
-	}
-	sqlite3_finalize(st);
-	st = NULL;
-	if (sqlite3_prepare_v2(db, paused_since, -1, &st, NULL) == SQLITE_OK) {
-		reader_bind(st, 1, name);
-		if (sqlite3_step(st) == SQLITE_ROW)
-			row.paused = sqlite3_column_int64(st, 0);
-	}
-	sqlite3_finalize(st);
 	if (r->has->delivery != NULL)
-		row.configured = delivery_look(r->has->delivery, name, &lane);
-	row.running = lane.running;
-	row.closed_for = (uint64_t)lane.closed_for;
+		row->configured = delivery_look(r->has->delivery, row->name, &lane);
+	row->running = lane.running;
+	row->closed_for = (uint64_t)lane.closed_for;
 	buf_reset(&r->out);
 	put_u64(&r->out, r->ticket);
-	put_destination_row(&r->out, &row);
+	put_destination_row(&r->out, row);
 	return reader_say(r, WIRE_DESTINATION, -1);
+}
+
+static void
+add_counts(struct destination_row *row, sqlite3_stmt *st)
+{
+	unsigned state = (unsigned)sqlite3_column_int(st, 1);
+
+	row->paused = sqlite3_column_int64(st, 4);
+	if (sqlite3_column_type(st, 1) == SQLITE_NULL || state >= DELIVERY_STATES)
+		return;
+	row->states[state] = (uint64_t)sqlite3_column_int64(st, 2);
+	if (state == DELIVERY_WAITS)
+		row->oldest = sqlite3_column_int64(st, 3);
+}
+
+/* *rc: how the reading ended; -1: the operator is gone. */
+static int
+say_destinations(struct reader *r, sqlite3_stmt *st, int *rc)
+{
+	struct destination_row row = { .configured = false };
+	char name[65];
+
+	while ((*rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct str next = column(st, 0);
+
+		if (next.n >= sizeof(name))
+			continue;
+		if (row.name.n > 0 && !str_eq(row.name, next)) {
+			if (say_destination(r, &row) == -1)
+				return -1;
+			row = (struct destination_row){ .configured = false };
+		}
+		if (row.name.n == 0) {
+			memcpy(name, next.p, next.n);
+			row.name = (struct str){ name, next.n };
+		}
+		add_counts(&row, st);
+	}
+	return row.name.n > 0 ? say_destination(r, &row) : 0;
 }
 
 /* Those that the configuration names are the tool's to add: it reads the same file. */
@@ -288,12 +305,8 @@ reader_list_destinations(struct reader *r, struct get *g)
 	if ((db = inbox_side_enter(r->side, &e)) == NULL)
 		return reader_end(r, 0, e.text);
 	rc = sqlite3_prepare_v2(db, destinations, -1, &st, NULL);
-	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
-		if ((rc = sqlite3_step(st)) != SQLITE_ROW)
-			break;
-		if ((ok = say_destination(r, db, column(st, 0))) == -1)
-			break;
-	}
+	if (rc == SQLITE_OK)
+		ok = say_destinations(r, st, &rc);
 	sqlite3_finalize(st);
 	inbox_side_leave(r->side);
 	if (ok == -1)
