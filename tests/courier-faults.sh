@@ -298,9 +298,8 @@ sync_before_answer() {
 	stop courier
 }
 
-make -s BUILD="$BUILD/trusting" CFLAGS="-O1 -g -DTEST_TRUST_WHAT_IS_THERE" \
-    "$BUILD/trusting/hooklatch-courier"
-cp "$BUILD/trusting/hooklatch-courier" "$T/bin/trusting"
+built build/trusting hooklatch-courier CFLAGS="-O1 -g -DTEST_TRUST_WHAT_IS_THERE"
+cp "build/trusting/hooklatch-courier" "$T/bin/trusting"
 sync_before_answer "$T/bin/trusting"
 like "the event that was never synced is there to be read" "stored *" "$(cat "$T/out")"
 is "a build that trusts it answers without a sync" 0 "$SYNCS"

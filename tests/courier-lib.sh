@@ -28,8 +28,7 @@ fresh_inbox() {
 courier_tools() {
 	local san=()
 	[[ $BUILD != *san* ]] || san=(SAN=1)
-	make -s BUILD="$BUILD" "${san[@]}" "$BUILD/hooklatch-courier" \
-	    "$BUILD/tests/putter"
+	built "$BUILD" "hooklatch-courier tests/putter" "${san[@]}"
 	cp "$BUILD/hooklatch-courier" "$BUILD/tests/putter" "$T/bin/"
 	mkdir -p "$T/small"
 	if as_root; then

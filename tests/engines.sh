@@ -188,11 +188,9 @@ kills() {
 
 if [ "$LASTS" = yes ]; then
 	cp "$T/bin/hooklatch-courier" "$T/courier.good"
-	make -s BUILD="$BUILD/guilty-$KIND" \
-	    CFLAGS="-O1 -g -DTEST_UNANSWERED_IS_STORED" \
-	    "$BUILD/guilty-$KIND/hooklatch-courier"
+	built build/unanswered hooklatch-courier CFLAGS="-O1 -g -DTEST_UNANSWERED_IS_STORED"
 	check "it stops" serve_stop
-	cp "$BUILD/guilty-$KIND/hooklatch-courier" "$T/bin/hooklatch-courier"
+	cp build/unanswered/hooklatch-courier "$T/bin/hooklatch-courier"
 	check "serve starts with the guilty courier" serve_start
 	kills engine 6 64 0 guilty
 	look
@@ -251,12 +249,11 @@ engine_settings
 
 # --- a build without the library -----------------------------------------------------------
 
-make -s BUILD="$BUILD/bare" CFLAGS=-O0 WARN= HARDEN=-fPIE ENGINES= ENGINE_LIBS= \
-    "$BUILD/bare/hooklatch-courier"
+built build/bare hooklatch-courier CFLAGS=-O0 WARN= HARDEN=-fPIE ENGINES= ENGINE_LIBS=
 DURABILITY='"durability": "engine-default",'
 engine_conf
 check "a build without the library refuses the engine" \
-    eval '! "$BUILD/bare/hooklatch-courier" -c "$CONF" 2>"$T/out"'
+    eval '! build/bare/hooklatch-courier -c "$CONF" 2>"$T/out"'
 like "and names the package" "*built without*install Debian's lib*-dev *" "$(cat "$T/out")"
 
 [ "$FAILED" -eq 0 ] || why serve courier sender engine

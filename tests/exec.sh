@@ -8,10 +8,9 @@
 GUILTY=$BUILD/guilty-exec
 san=()
 [[ $BUILD != *san* ]] || san=(SAN=1)
-make -s BUILD="$BUILD" "${san[@]}" "$BUILD/tests/test_exec"
-make -s BUILD="$GUILTY" "${san[@]}" \
-    CFLAGS="-O1 -g -DTEST_NO_GROUP_KILL -DTEST_NO_DEATH_SIGNAL -DTEST_NO_CLOSE" \
-    "$GUILTY/tests/test_exec"
+built "$BUILD" tests/test_exec "${san[@]}"
+built "$GUILTY" tests/test_exec "${san[@]}" \
+    CFLAGS="-O1 -g -DTEST_NO_GROUP_KILL -DTEST_NO_DEATH_SIGNAL -DTEST_NO_CLOSE"
 
 # said PROGRAM SECTION: what it found broken, without file and line
 said() {
@@ -27,8 +26,7 @@ guilty killed "kill -9 of the courier ends its programs"
 guilty descriptors "no other descriptor is open in a program"
 
 # Where the kernel has no pidfd, programs are looked at instead.
-make -s BUILD="$BUILD/no-pidfd" "${san[@]}" CFLAGS="-O1 -g -DTEST_NO_PIDFD" \
-    "$BUILD/no-pidfd/tests/test_exec"
+built "$BUILD/no-pidfd" tests/test_exec "${san[@]}" CFLAGS="-O1 -g -DTEST_NO_PIDFD"
 check "without pidfd all of it holds too" \
     timeout 300 "$BUILD/no-pidfd/tests/test_exec"
 

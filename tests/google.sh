@@ -39,9 +39,8 @@ table tokens "$BUILD/tests/poster" "$T/fake"
 # Are these tests that could fail?
 san=()
 [[ $BUILD != *san* ]] || san=(SAN=1)
-make -s BUILD="$BUILD/forgetful" "${san[@]}" \
-    CFLAGS="-O1 -g -DTEST_TOKENS_NOT_KEPT -DTEST_NO_SECOND_TOKEN -DTEST_STATUS_ALONE" \
-    "$BUILD/forgetful/tests/poster" "$BUILD/forgetful/hooklatch-courier"
+built "$BUILD/forgetful" "tests/poster hooklatch-courier" "${san[@]}" \
+    CFLAGS="-O1 -g -DTEST_TOKENS_NOT_KEPT -DTEST_NO_SECOND_TOKEN -DTEST_STATUS_ALONE"
 is "without its guards each attempt asks for a token, and a 401 is the outcome" \
     "assertions 2 after 401 later 401" \
     "$(timeout 60 node tests/tool/google.js unguarded "$BUILD/forgetful/tests/poster" "$T/fake" 2>>"$T/log/google" | xargs)"

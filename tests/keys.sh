@@ -23,8 +23,8 @@ programs
 tool trap
 san=()
 [[ $BUILD != *san* ]] || san=(SAN=1)
-make -s BUILD="$BUILD/quick" "${san[@]}" CFLAGS="-O1 -g -DKEY_SECOND=20" \
-    "$BUILD/quick/hooklatch.fcgi" "$BUILD/quick/hooklatch-courier"
+built "$BUILD/quick" "hooklatch.fcgi hooklatch-courier" "${san[@]}" \
+    CFLAGS="-O1 -g -DKEY_SECOND=20"
 cp "$BUILD"/quick/hooklatch.fcgi "$BUILD"/quick/hooklatch-courier "$T/bin/"
 
 # --- a world of its own ------------------------------------------------------------

@@ -40,8 +40,8 @@ programs
 make_tool sender
 tool note
 # The courier that is to be found guilty.
-make -s BUILD="$BUILD/guilty" CFLAGS="-O1 -g -DTEST_ANSWER_BEFORE_COMMIT -DTEST_DONE_BEFORE_TRIED" \
-    "$BUILD/guilty/hooklatch-courier"
+built build/hasty hooklatch-courier \
+    CFLAGS="-O1 -g -DTEST_ANSWER_BEFORE_COMMIT -DTEST_DONE_BEFORE_TRIED"
 
 mkdir "$T/out"
 chmod 1777 "$T/out"
@@ -126,7 +126,7 @@ look() {
 # --- it bites ------------------------------------------------------------------------
 
 cp "$T/bin/hooklatch-courier" "$T/courier.good"
-cp "$BUILD/guilty/hooklatch-courier" "$T/bin/hooklatch-courier"
+cp build/hasty/hooklatch-courier "$T/bin/hooklatch-courier"
 check "serve starts with the guilty courier" serve_start
 sender_start 32 0
 for ((i = 0; i < 8; i++)); do

@@ -226,6 +226,17 @@ free_port() {
 	PORT=$NEXT_PORT
 }
 
+# built DIR "TARGET..." ARGUMENT...: another build, in DIR, by make with these arguments;
+# of two scripts that want it one makes it and the other waits
+built() {
+	local dir=$1 target targets=()
+	for target in $2; do
+		targets+=("$dir/$target")
+	done
+	mkdir -p "$dir"
+	flock "$dir/lock" make -s BUILD="$dir" "${@:3}" "${targets[@]}"
+}
+
 # programs: copies of what was built, where other users can reach them
 programs() {
 	local p

@@ -19,7 +19,7 @@ make_tool() {
 	local name san=()
 	[[ $BUILD != *san* ]] || san=(SAN=1)
 	for name; do
-		make -s BUILD="$BUILD" "${san[@]}" "$BUILD/tests/$name"
+		built "$BUILD" "tests/$name" "${san[@]}"
 		cp "$BUILD/tests/$name" "$T/bin/$name"
 	done
 }

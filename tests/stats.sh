@@ -18,8 +18,7 @@ export STATS_NEW=canary-new STATS_OLD=canary-old
 NEW=canary-new OLD=canary-old
 
 # The handler that is to be found guilty.
-make -s BUILD="$BUILD/guilty-metrics" CFLAGS="-O1 -g -DTEST_METRICS_FOR_ALL" \
-    "$BUILD/guilty-metrics/hooklatch.fcgi"
+built build/open-metrics hooklatch.fcgi CFLAGS="-O1 -g -DTEST_METRICS_FOR_ALL"
 
 printf '#!/bin/sh\nexit 65\n' >"$T/bin/refuses"	# it is none of ours
 chmod 755 "$T/bin/refuses"
@@ -178,7 +177,7 @@ dir "$T/run"
 MAIN_PORT=$PORT
 check "the courier starts" courier_start
 mv "$T/bin/hooklatch.fcgi" "$T/bin/honest"
-cp "$BUILD/guilty-metrics/hooklatch.fcgi" "$T/bin/hooklatch.fcgi"
+cp build/open-metrics/hooklatch.fcgi "$T/bin/hooklatch.fcgi"
 check "a pool without the guard starts" pool_start
 nginx_start
 check "nginx starts" within 20 listening "$PORT"
