@@ -48,8 +48,8 @@ endif
 # the courier, the courier never holds FastCGI.
 BASE	= base/arena base/buf base/codec base/digest base/err base/json \
 	  base/log base/os base/sign base/str base/when
-WALL	= event wire bundle letter service service_texts conf conf_place \
-	  engine_url key_source stats
+WALL	= event wire bundle letter service service_texts engine_url key_source stats \
+	  conf conf_keys conf_values conf_objects conf_print conf_place
 # The leaves of judging know keys and bytes only.
 LEAVES	= auth_mac auth_key auth_static auth_jws auth_cert auth_cipher
 JUDGE	= $(LEAVES) request body template condition reply answer \

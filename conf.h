@@ -1,7 +1,7 @@
 /*
  * conf.h - the configuration: one JSON file, or the environment alone.
  *
- * All keys stand in one table of rows (conf.c).  From it come parsing, defaults,
+ * All keys stand in one table of rows (conf_keys.c).  From it come parsing, defaults,
  * printing, the JSON Schema and the tables of hooklatch.json(5).  Reading is pure:
  * text in, struct conf or "file:line:column: sentence" out; two configurations
  * can exist at once, so a reload is read, compare, swap.  Each program looks at

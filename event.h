@@ -66,7 +66,7 @@ struct forward {
 };
 #define FORWARD_KEY_MAX	255		/* of a longer one its digest counts */
 #define FORWARD_NAME_MAX 64
-#define FORWARD_MOST	32		/* of one event; conf.c: of one hook */
+#define FORWARD_MOST	32		/* of one event; conf_objects.c: of one hook */
 
 /* What became of it: flags of struct stored. */
 enum {

@@ -47,7 +47,7 @@ captured_free(struct captured *c)
 	free(c);
 }
 
-/* As conf.c takes one in "captured:NAME": it is a file's name, and no way out. */
+/* As conf_keys.c takes one in "captured:NAME": it is a file's name, and no way out. */
 static bool
 name_fits(struct str s, char name[65])
 {

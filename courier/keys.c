@@ -14,7 +14,7 @@
 #include "keys.h"
 #include "transfer.h"
 
-#define HOOK_MAX	1000		/* bytes of a hook's path: conf.c */
+#define HOOK_MAX	1000		/* bytes of a hook's path: conf_keys.c */
 #define ID_MAX		(KEY_URL_LEN + KEY_NAME_LEN + HOOK_MAX + 3)
 #define MAX_AGE_LEAST	60		/* seconds, whatever Cache-Control says */
 #define MAX_AGE_MOST	(24 * 3600)

@@ -22,7 +22,7 @@ includes() {
 FLOORS=(
 	"base/*"
 	"auth_mac.[ch] auth_key.[ch] auth_static.[ch] auth_jws.[ch] auth_cert.[ch] auth_cipher.[ch]"
-	"event.[ch] wire.[ch] stats.[ch] bundle.[ch] letter.[ch] service.[ch] conf.[ch] conf_place.c engine_url.[ch] key_source.[ch] provider_texts.h provider_find.c"
+	"event.[ch] wire.[ch] stats.[ch] bundle.[ch] letter.[ch] service.[ch] conf.[ch] conf_parts.h conf_keys.c conf_values.c conf_objects.c conf_print.c conf_place.c engine_url.[ch] key_source.[ch] provider_texts.h provider_find.c"
 	"frame.[ch] request.[ch] body.[ch] answer.[ch] template.[ch] sent.[ch]"
 	"condition.[ch] reply.[ch]"
 	"provider.[ch] provider_words.[ch] provider_signature.c provider_answer.c provider_examples.[ch] provider_schema.c forge.[ch]"
@@ -94,8 +94,13 @@ home 'hiredis/' 'courier/engine_redis\.c'
 home 'nats/' 'courier/engine_nats\.c'
 home 'librdkafka/' 'courier/engine_kafka\.c'
 home 'openssl/' 'base/(str|digest|sign)\.c|auth(_[a-z]+)?\.[ch]'
-is "what auth.c is made of is nobody else's" "auth.c auth_event.c auth_keys.c auth_look.c" \
-    "$(grep -lE '^#[ \t]*include[ \t]+"auth_parts\.h"' ./*.[ch] courier/*.[ch] cli/*.[ch] tests/*/*.[ch] | sed 's#^\./##' | xargs)"
+# parts HEADER, FILES: who includes it
+parts() {
+	is "$1 is for its own files alone" "$2" "$(grep -lE "^#[ \t]*include[ \t]+\"$1\"" \
+	    ./*.[ch] courier/*.[ch] cli/*.[ch] tests/*/*.[ch] | sed 's#^\./##' | xargs)"
+}
+parts auth_parts.h "auth.c auth_event.c auth_keys.c auth_look.c"
+parts conf_parts.h "conf.c conf_keys.c conf_objects.c conf_print.c conf_values.c"
 
 # --- what is in the programs ---------------------------------------------------------
 
