@@ -445,6 +445,40 @@ line_said(const struct reading *r, size_t block, const struct webserver_line *l)
 	return key.p != NULL || has_words(d->rest, str_of(l->value));
 }
 
+/* Does a rule of nginx's keep strangers out of it? */
+static bool
+guarded(const struct reading *r, size_t block)
+{
+	static const struct { const char *name, *value; } rules[] = {
+		{ "deny", "all" }, { "internal", "" }, { "auth_request", "" },
+		{ "ssl_verify_client", "on" },
+	};
+	const struct directive *d;
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		for (size_t b = block;; b = r->blocks[b].up) {
+			if (block_says(r, b, str_of(rules[i].name), rules[i].value))
+				return true;
+			if (b == 0)
+				break;
+		}
+	d = effective(r, block, STR("auth_basic"), STR(""));
+	return d != NULL && !str_eq(d->rest, STR("off"));
+}
+
+static void
+metrics_judge(struct reading *r, size_t block)
+{
+	const struct directive *d = effective(r, block, STR("fastcgi_param"),
+	    STR("HOOKLATCH_METRICS"));
+
+	if (d == NULL || d->rest.n == 0 || guarded(r, block))
+		return;
+	find(r, true, "location %.*s: add \"allow ADDRESS; deny all;\": it sets "
+	    "HOOKLATCH_METRICS, so whoever reaches it reads the metrics",
+	    STR_ARG(r->blocks[block].label));
+}
+
 /* A location that passes to us: has it what it needs? */
 static void
 location_judge(struct reading *r, size_t block, struct str pass)
@@ -471,6 +505,7 @@ location_judge(struct reading *r, size_t block, struct str pass)
 	if (d != NULL && str_eq(d->rest, STR("on")))
 		find(r, true, "location %.*s: remove \"underscores_in_headers on;\": "
 		    "X_Sig and X-Sig then look alike", STR_ARG(at));
+	metrics_judge(r, block);
 	/* A named location is a second try, and that is better made anew. */
 	if (!str_starts(at, STR("@")) && (upstream == 0 ||
 	    !block_says(r, upstream, STR("keepalive"), NULL)))

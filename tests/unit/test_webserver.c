@@ -129,6 +129,18 @@ static const struct {
 	    UPSTREAM "location /h { " PASS GOOD_PARAMS PINNED BODY
 	    "fastcgi_next_upstream error timeout non_idempotent; }", false, 1,
 	    "fastcgi_keep_conn" },
+	{ "metrics are for whom its rules let in",
+	    UPSTREAM "location /m { " ALL "fastcgi_param HOOKLATCH_METRICS 1;"
+	    "allow 192.0.2.1; deny all; }", false, 1, NULL },
+	{ "or the rules around it",
+	    UPSTREAM "auth_basic here; location /m { " ALL
+	    "fastcgi_param HOOKLATCH_METRICS 1; }", false, 1, NULL },
+	{ "metrics are for everybody",
+	    UPSTREAM "location /m { " ALL "fastcgi_param HOOKLATCH_METRICS 1; }",
+	    false, 1, "reads the metrics" },
+	{ "a rule that lets some in lets in the others too",
+	    UPSTREAM "location /m { " ALL "fastcgi_param HOOKLATCH_METRICS 1;"
+	    "allow 192.0.2.1; auth_basic off; }", false, 1, "reads the metrics" },
 	{ "a POST is not tried again",
 	    UPSTREAM "location /h { " PASS GOOD_PARAMS PINNED BODY
 	    "fastcgi_keep_conn on; fastcgi_next_upstream error timeout; }", false, 1,
