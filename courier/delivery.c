@@ -364,6 +364,9 @@ attempt_ended(struct delivery *d, struct job *j, bool stopping)
 	j->lane->running--;
 	d->running--;
 	judge(d, j, stopping);
+#ifdef TEST_DONE_BEFORE_TRIED	/* and never takes it back */
+	j->state = DELIVERY_DONE;
+#endif
 	tell(d, j);
 	totals_attempt(d->totals, j->lane->name, j->attempt.outcome, j->attempt.took);
 	j->order.write = write_down;
@@ -479,7 +482,7 @@ give(struct delivery *d, struct job *j)
 	    http_give(d->http, &j->attempt);
 }
 
-#ifdef TEST_DONE_BEFORE_TRIED	/* tests/kill.sh must notice */
+#ifdef TEST_DONE_BEFORE_TRIED	/* tests/kill.sh and tests/push.sh must notice */
 static void
 marked(struct order *o, bool done)
 {
