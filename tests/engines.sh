@@ -10,7 +10,15 @@
 # First the same against a courier that takes a missing acknowledgement for one:
 # there, events must be missing.
 
-. "$(dirname "$0")/lib.sh"
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+. tests/npm.sh
+npm_packages "engines-${1:-}"
+
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
 . tests/load.sh
 . tests/courier-lib.sh
 
@@ -126,6 +134,10 @@ printf '{"zen":"\\u00e4 \xc3\xa4", "n": 1.0, "n":2,\n"ref" : "x"}\r\n' >"$T/push
 is "a GitHub push is answered 200" 200 "$(push one "$T/push")"
 engine_body one >"$T/got"
 check "its body is in the engine, byte for byte" cmp "$T/push" "$T/got"
+node tests/tool/payloads.js unpack "$T"
+REAL=$T/payload/$(awk '$2 == "push" { print $1; exit }' "$T/list").json
+is "a real one of GitHub's is answered 200" 200 "$(push real "$REAL")"
+check "and is there as it came" cmp "$REAL" <(engine_body real)
 engine_json one >"$T/json"
 like "its headers are beside it, as they came" \
     '*"headers":\[*"x-github-delivery","one"*"x-hub-signature-256","sha256=*' \
@@ -231,10 +243,11 @@ is "the provider's next try is stored" 200 "$(status hangs "$T/push")"
     is "once, whether the first was kept or not" 1 "$(engine_ids | grep -cx hangs)"
 engine_kill
 check "an engine that is away: health says so" within 10 eval '! healthy'
-is "and an event is refused at once" "503 Retry-After" "$(status away "$T/push")"
+is "and a push is refused at once" "503 Retry-After" "$(status away "$REAL")"
 check "it starts again" engine_start
 check "and all is well by itself" within 30 healthy
-is "the event is stored" 200 "$(status away "$T/push")"
+is "the push is stored" 200 "$(status away "$REAL")"
+check "as it came" cmp "$REAL" <(engine_body away)
 check "serve stops in order" serve_stop
 
 # --- settings that must be changed --------------------------------------------------------
