@@ -45,7 +45,7 @@ body_seal(struct request *q, char *room, size_t n)
 	if (fcntl(q->body_fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK |
 	    F_SEAL_GROW | F_SEAL_SEAL) == -1)
 		return -1;
-	sealed = mmap(NULL, n, PROT_READ, MAP_SHARED, q->body_fd, 0);
+	sealed = mmap(NULL, n, PROT_READ, MAP_PRIVATE, q->body_fd, 0);
 	if (sealed == MAP_FAILED)
 		return -1;
 	q->body = (struct str){ sealed, n };

@@ -695,7 +695,7 @@ swap(struct worker *w, uint64_t generation, int fd)
 	void *bytes;
 
 	if (os_memfd_sealed(fd, &size, &e) == 0) {
-		bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+		bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 		if (bytes != MAP_FAILED) {
 			b = bundle_read((struct str){ bytes, size }, &e);
 			munmap(bytes, size);

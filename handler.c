@@ -1225,7 +1225,7 @@ take_counters(struct handler *h, struct flight *f, int fd)
 	if (f->decision.action != ACT_METRICS || fd == -1 ||
 	    os_memfd_sealed(fd, &size, &e) == -1 || size == 0 ||
 	    size > STATS_TEXT_MAX || (text = mmap(NULL, size, PROT_READ,
-	    MAP_SHARED, fd, 0)) == MAP_FAILED) {
+	    MAP_PRIVATE, fd, 0)) == MAP_FAILED) {
 		finish_later(h, f, "no-counters");
 		return;
 	}

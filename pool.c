@@ -349,7 +349,7 @@ take_line(struct master *m, unsigned worker, uint64_t ticket, int fd)
 	    (l = calloc(1, sizeof(*l))) == NULL ||
 	    (l->text = malloc(size + 1)) == NULL)
 		goto refuse;
-	if ((text = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0)) ==
+	if ((text = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0)) ==
 	    MAP_FAILED)
 		goto refuse;
 	memcpy(l->text, text, size);

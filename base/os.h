@@ -40,7 +40,11 @@ int	os_peer(int fd, uid_t *, gid_t *, pid_t *, struct err *);
 
 /* A memfd holding the bytes, sealed against any change; -1. */
 int	os_memfd(const char *name, struct str bytes, struct err *);
-/* Is it a memfd sealed against writing, growing and shrinking?  And its size. */
+/*
+ * Is it a memfd sealed against writing, growing and shrinking?  And its size.  Who
+ * looks into it maps it MAP_PRIVATE: a shared mapping counts as writable, and is
+ * refused with EPERM, before Linux 6.7 and in gVisor.
+ */
 int	os_memfd_sealed(int fd, uint64_t *size, struct err *);
 
 /* A whole file of at most limit bytes into malloc'ed memory (NUL after it). */

@@ -38,7 +38,7 @@ read_series(struct stats *s, int fd, struct err *e)
 
 	if (fd == -1 || os_memfd_sealed(fd, &size, e) == -1 || size == 0 ||
 	    size > STATS_TEXT_MAX ||
-	    (series = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0)) == MAP_FAILED)
+	    (series = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
 		return err_set(e, ERR_PROTOCOL, "the courier sent no counters");
 	rc = stats_get(s, (struct str){ series, size }, false);
 	munmap(series, size);
