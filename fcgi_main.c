@@ -35,6 +35,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define NO_FCGI_DEFINES
@@ -1243,13 +1244,23 @@ listen_tcp(const char *where, struct log *log, struct err *e)
 	return fd;
 }
 
+/*
+ * gVisor says of no Unix socket that it listens.  One that has a name and no peer
+ * was made for nothing else: so FastCGI programs have always known it.
+ */
 static bool
 is_listening(int fd)
 {
+	struct sockaddr_un name = { .sun_family = AF_UNSPEC }, peer;
+	socklen_t on_n = sizeof(int), name_n = sizeof(name), peer_n = sizeof(peer);
 	int on = 0;
-	socklen_t n = sizeof(on);
 
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &n) == 0 && on;
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &on_n) == -1)
+		return false;
+	return on || (getsockname(fd, (struct sockaddr *)&name, &name_n) == 0 &&
+	    name.sun_family == AF_UNIX && name_n > sizeof(name.sun_family) &&
+	    getpeername(fd, (struct sockaddr *)&peer, &peer_n) == -1 &&
+	    errno == ENOTCONN);
 }
 
 /*

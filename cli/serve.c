@@ -20,6 +20,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pwd.h>
@@ -45,6 +46,7 @@
 #include "route.h"
 
 #define STOP_MS		7600		/* from SIGTERM to the last SIGKILL */
+#define GIVE_UP_MS	(STOP_MS + 300)
 #define READY_MS	15000		/* longest wait for the first answer */
 #define HEALTHY_MS	8000		/* ... and for health to say 200 */
 #define TICK_MS		25
@@ -352,7 +354,8 @@ descriptors(void)
 
 /*
  * In the child: its own group, its descriptors, its signals.  0 stdin, 1 and 2
- * as ours (nginx: our pipe), 3 the listener (LISTEN_FDS), 4 the lifeline.
+ * as ours (nginx: our pipe), 3 the listener (LISTEN_FDS), 4 the lifeline.  The
+ * last descriptor there can be is INT_MAX; gVisor refuses to hear of a later one.
  */
 static void
 child_prepare(const struct serve *s, enum part_name which, pid_t parent)
@@ -374,13 +377,13 @@ child_prepare(const struct serve *s, enum part_name which, pid_t parent)
 		if (dup2(s->nginx_says[1], 1) == -1 || dup2(1, 2) == -1 ||
 		    prctl(PR_SET_PDEATHSIG, SIGTERM) == -1 || getppid() != parent)
 			_exit(ERR_OS);
-		close_range(3, ~0U, 0);
+		close_range(3, INT_MAX, 0);
 	} else {
 		if (dup2(listener, 3) == -1 || dup2(lifeline, 4) == -1)
 			_exit(ERR_OS);
 		if (which == COURIER)
 			close(3);
-		close_range(5, ~0U, 0);
+		close_range(5, INT_MAX, 0);
 	}
 	getrlimit(RLIMIT_NOFILE, &r);
 	r.rlim_cur = descriptors();
@@ -761,7 +764,8 @@ stop_step(struct serve *s, int64_t now)
 				kill(p->pid, order[i].signal);
 		}
 		p->kill_at = s->hurry ? now : s->stop_at + order[i].killed_after;
-		return false;
+		/* Killed, but nobody reaps it: that is not waited for. */
+		return now > s->stop_at + GIVE_UP_MS;
 	}
 	return true;
 }
@@ -991,9 +995,13 @@ take_charge(struct serve *s, struct err *e)
 	    (s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) == -1 ||
 	    pipe2(s->lifeline, O_CLOEXEC) == -1 ||
 	    pipe2(s->nginx_says, O_CLOEXEC) == -1 ||
-	    fcntl(s->nginx_says[0], F_SETFL, O_NONBLOCK) == -1 ||
-	    prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
+	    fcntl(s->nginx_says[0], F_SETFL, O_NONBLOCK) == -1)
 		return err_set(e, ERR_OS, "starting: %s", strerror(errno));
+	/* gVisor has none; process 1 reaps all the same, and that we may be. */
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 && getpid() != 1)
+		log_say(&s->log, LOG_WARN_, "this system has no child subreaper (%s): "
+		    "what a killed part leaves behind is process 1's to reap",
+		    strerror(errno));
 	return os_guard_memory(e);
 }
 
