@@ -13,6 +13,13 @@
 /* --- what a key may name ------------------------------------------------------ */
 
 bool
+conf_claim_google(const struct conf *c)
+{
+	return str_eq(c->claim_check_token, STR("google")) ||
+	    (c->claim_check_token.n == 0 && str_starts(c->claim_check, STR("gs://")));
+}
+
+bool
 conf_is_reference(struct str s)
 {
 	return str_starts(s, STR("env:")) || str_starts(s, STR("file:")) ||

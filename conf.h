@@ -17,6 +17,7 @@
 #include "bundle.h"
 
 #define CONF_TEXT_MAX		(4 << 20)	/* bytes of a file */
+#define CONF_BUCKET_MAX		2000	/* bytes of "claim_check" */
 #define CONF_ENVIRONMENT	"environment"	/* the name without a file */
 
 enum inbox_kind { INBOX_NONE, INBOX_SQLITE, INBOX_STDOUT, INBOX_ENGINE };
@@ -153,6 +154,11 @@ struct conf {
 	struct str	 inbox_path;	/* of a SQLite inbox */
 	struct str	 inbox_secret;	/* the courier's: an engine's, or empty */
 	enum durability	 durability;	/* of an engine */
+	struct str	 claim_check;	/* a bucket for what an engine does not take,
+					 * or empty */
+	struct str	 claim_check_token;	/* "google", a reference, or empty */
+	struct str	 claim_credentials;	/* by conf_settle(), where the token is */
+	struct str	 claim_metadata;	/* Google's: as of a destination */
 	struct str	 courier;	/* path of its socket; likewise */
 	bool		 volatile_ok;	/* "volatile": true */
 	struct str	 log;
@@ -210,6 +216,9 @@ bool		 conf_is_reference(struct str);
  */
 struct str	 conf_captured(struct str written);
 
+/* Does the bucket of "claim_check" want a token of Google's? */
+bool		 conf_claim_google(const struct conf *);
+
 /* Does an event cross the wall to be kept? */
 bool		 conf_keeps(enum inbox_kind);
 
@@ -218,8 +227,8 @@ void		 conf_set_inbox(struct conf *, struct str written);
 
 /*
  * The text that stands for the environment alone: one hook at "/" from PROVIDER
- * (default "secret-header"), SECRET, INBOX, INBOX_SECRET, DURABILITY, PUBLIC_URL,
- * VERIFY_TOKEN, PUBLIC_KEY,
+ * (default "secret-header"), SECRET, INBOX, INBOX_SECRET, DURABILITY, CLAIM_CHECK,
+ * CLAIM_CHECK_TOKEN, PUBLIC_URL, VERIFY_TOKEN, PUBLIC_KEY,
  * and with PROVIDER also AUDIENCE, EMAIL, TOKEN.
  * getenv is a parameter so that tests need no environment.  No secret is in the
  * text, only its name ("env:SECRET").

@@ -193,6 +193,18 @@ fits_url(struct str *s)
 	    str_find(host, ' ') == -1 && str_find(host, '#') == -1;
 }
 
+/* Nothing in it is secret: messages name it. */
+static bool
+fits_bucket(struct str *s)
+{
+	struct str rest = str_skip(*s, strlen("gs://"));
+
+	if (s->n > CONF_BUCKET_MAX || str_find(*s, '?') != -1)
+		return false;
+	return str_starts(*s, STR("gs://")) ? rest.n > 0 && rest.p[0] != '/' &&
+	    str_printable(rest) && str_find(rest, ' ') == -1 : fits_url(s);
+}
+
 static bool
 fits_arn(struct str *s)
 {
@@ -241,6 +253,12 @@ fits_secret(struct str *s)
 	if (str_eq(word, STR("file")))
 		return fits_path(&rest);
 	return str_eq(word, STR("plain")) && rest.n > 0;
+}
+
+static bool
+fits_bucket_token(struct str *s)
+{
+	return str_eq(*s, STR("google")) || fits_secret(s);
 }
 
 /* A hook's may also be one that a handshake brings. */
@@ -411,6 +429,13 @@ KIND k_cert = { &family_text, "text",
 KIND k_fetch_secret = { &family_text, "secret",
 	"\"env:NAME\", \"file:/PATH\" or \"plain:TEXT\"",
 	"^" SECRET_PATTERN "$", .fits = fits_secret, .secret = true };
+KIND k_bucket = { &family_text, "URL",
+	"\"gs://BUCKET/PREFIX\", or a URL that begins with \"https://\" or "
+	"\"http://\" and has no query",
+	"^(gs|https?)://[^/ ?#][^ ?#]*$", .fits = fits_bucket, .secret = true };
+KIND k_bucket_token = { &family_text, "secret or word",
+	"\"google\", \"env:NAME\", \"file:/PATH\" or \"plain:TEXT\"",
+	"^(google|" SECRET_PATTERN ")$", .fits = fits_bucket_token, .secret = true };
 KIND k_target = { &family_text, "URL",
 	"a URL that begins with \"https://\" or \"http://\"",
 	"^https?://[^/ #][^ #]*$", .fits = fits_url };
@@ -504,6 +529,13 @@ const struct option conf_options[] = {
   "strict or engine-default",
   "strict: an engine that may acknowledge before it has synced is refused; "
   "engine-default: its own word is enough.", 0 },
+{ TOP, "claim_check", &k_bucket, IN(conf, claim_check), NULL, NULL,
+  "Where the body of an event goes that is larger than an engine's message may be: a "
+  "bucket, to which it is PUT first; the message then says where it lies. Without it "
+  "such an event is refused with 413.", 0 },
+{ TOP, "claim_check_token", &k_bucket_token, IN(conf, claim_check_token), NULL, NULL,
+  "The bearer that the bucket wants; google: a token of Google's, as gs:// has by "
+  "itself.", 0 },
 { TOP, "courier", &k_socket, IN(conf, courier), NULL, NULL,
   "The socket on which the handler finds the courier.", 0 },
 { TOP, "log", &k_log, IN(conf, log), "stderr", NULL,

@@ -57,6 +57,8 @@ conf_from_environment(struct buf *text, const char *(*get)(const char *name),
 		{ "INBOX", "inbox", false },
 		{ "INBOX_SECRET", "inbox_secret", true },
 		{ "DURABILITY", "durability", false },
+		{ "CLAIM_CHECK", "claim_check", false },
+		{ "CLAIM_CHECK_TOKEN", "claim_check_token", true },
 	};
 	size_t i;
 
@@ -136,12 +138,17 @@ default_inbox(struct arena *a, const struct conf_place *at)
 static int
 settle_engine(const struct conf *c, struct err *e)
 {
+	const char *given = c->inbox_secret.p != NULL ? "inbox_secret" :
+	    c->claim_check.n > 0 ? "claim_check" :
+	    c->durability != DURABLE_STRICT ? "durability" : NULL;
+
+	if (c->claim_check_token.n > 0 && c->claim_check.n == 0)
+		return err_set(e, ERR_CONF, "%.*s: \"claim_check_token\" is for the "
+		    "bucket of \"claim_check\", which is not set", STR_ARG(c->name));
 	if (c->inbox_kind != INBOX_ENGINE)
-		return c->inbox_secret.p == NULL && c->durability == DURABLE_STRICT
-		    ? 0 : err_set(e, ERR_CONF, "%.*s: \"%s\" is for an inbox in an "
-		    "engine, and \"inbox\" is \"%.*s\"", STR_ARG(c->name),
-		    c->inbox_secret.p != NULL ? "inbox_secret" : "durability",
-		    STR_ARG(c->inbox));
+		return given == NULL ? 0 : err_set(e, ERR_CONF, "%.*s: \"%s\" is for "
+		    "an inbox in an engine, and \"inbox\" is \"%.*s\"",
+		    STR_ARG(c->name), given, STR_ARG(c->inbox));
 	for (size_t i = 0; i < c->nhooks; i++) {
 		const struct hook *h = &c->hooks[i];
 
@@ -259,6 +266,14 @@ settle_google(struct conf *c, const struct conf_place *at, struct err *e)
 	const char *host = at->variable == NULL ? NULL :
 	    filled(at->variable("GCE_METADATA_HOST"));
 
+	struct str own = STR(""), metadata = STR("");
+
+	if (file != NULL)
+		own = arena_printf(c->arena, "file:%s", file);
+	if (host != NULL)
+		metadata = arena_str(c->arena, str_of(host));
+	if (own.p == NULL || metadata.p == NULL)
+		return err_set(e, ERR_OS, "%.*s: no memory", STR_ARG(c->name));
 	for (size_t i = 0; i < c->ndestinations; i++) {
 		struct destination *d = &c->destinations[i];
 
@@ -267,13 +282,13 @@ settle_google(struct conf *c, const struct conf_place *at, struct err *e)
 		d->credentials_used = d->google.n > 0 ? d->credentials : STR("");
 		if (d->google.n == 0)
 			continue;
-		if (d->credentials.n == 0 && file != NULL)
-			d->credentials_used = arena_printf(c->arena, "file:%s", file);
-		if (host != NULL)
-			d->metadata = arena_str(c->arena, str_of(host));
-		if ((file != NULL && d->credentials_used.p == NULL) ||
-		    (host != NULL && d->metadata.p == NULL))
-			return err_set(e, ERR_OS, "%.*s: no memory", STR_ARG(c->name));
+		if (d->credentials.n == 0)
+			d->credentials_used = own;
+		d->metadata = metadata;
+	}
+	if (conf_claim_google(c)) {
+		c->claim_credentials = own;
+		c->claim_metadata = metadata;
 	}
 	return 0;
 }
@@ -440,6 +455,11 @@ gather_courier_secrets(struct bundle *b, const struct conf *c, struct err *e)
 	if (c->inbox_secret.p != NULL
 	    && bundle_read_secret(b, c->inbox_secret, e) == -1)
 		return err_at(e, "%.*s: \"inbox_secret\"", STR_ARG(c->name));
+	if ((conf_is_reference(c->claim_check_token)
+	    && bundle_read_secret(b, c->claim_check_token, e) == -1)
+	    || (c->claim_credentials.n > 0
+	    && bundle_read_secret(b, c->claim_credentials, e) == -1))
+		return err_at(e, "%.*s: \"claim_check\"", STR_ARG(c->name));
 	for (size_t i = 0; i < c->nhooks; i++)
 		if (gather_secret(b, &c->hooks[i], c->hooks[i].fetch_secret,
 		    e) == -1)

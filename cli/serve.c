@@ -54,7 +54,7 @@
 #define SETTLED_MS	10000		/* a life as long as this is no failure */
 #define BACKLOG		4096
 #define WORKERS_MAX	256		/* of hooklatch.fcgi, see pool.h */
-#define ENV_OURS	16		/* variables besides those of secrets */
+#define ENV_OURS	20		/* variables besides those of secrets */
 
 /* --- options -------------------------------------------------------------- */
 
@@ -258,6 +258,13 @@ secrets_of(const struct hook *h)
 }
 
 static void
+env_pass_google(struct environ *env)
+{
+	for (size_t i = 0; conf_google_variables[i] != NULL; i++)
+		env_pass(env, str_of(conf_google_variables[i]));
+}
+
+static void
 env_pass_destination(struct environ *env, const struct destination *d)
 {
 	env_pass_secret(env, d->sign);
@@ -265,8 +272,8 @@ env_pass_destination(struct environ *env, const struct destination *d)
 	env_pass_secret(env, d->basic);
 	env_pass_secret(env, d->credentials);
 	env_pass(env, d->emulator);
-	for (size_t i = 0; d->google.n > 0 && conf_google_variables[i] != NULL; i++)
-		env_pass(env, str_of(conf_google_variables[i]));
+	if (d->google.n > 0)
+		env_pass_google(env);
 	for (size_t i = 0; i < d->nenvironment; i++)
 		env_pass_secret(env, d->environment[i].value);
 	for (size_t i = 0; i < d->nheaders; i++)
@@ -300,8 +307,12 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 		env_pass(env, str_of(all[i]));
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]) && which != NGINX; i++)
 		env_pass(env, str_of(ours[i]));
-	if (which == COURIER)
+	if (which == COURIER) {
 		env_pass_secret(env, s->conf->inbox_secret);
+		env_pass_secret(env, s->conf->claim_check_token);
+		if (conf_claim_google(s->conf))
+			env_pass_google(env);
+	}
 	for (size_t i = 0; i < s->conf->nhooks && which != NGINX; i++) {
 		const struct hook *h = &s->conf->hooks[i];
 

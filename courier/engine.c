@@ -1,6 +1,5 @@
 /* engine.c - see engine.h. */
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "../base/when.h"
+#include "claim.h"
 #include "engine.h"
 
 #define OPEN_MS		3000	/* for a connection and all that it is asked */
@@ -22,6 +22,7 @@
 
 struct remote {
 	struct store		 store;		/* first */
+	struct claim		*claim;		/* or NULL */
 	const struct engine_kind *kind;
 	void			*self;
 	struct log		*log;
@@ -73,6 +74,10 @@ tell(struct remote *g, struct puts *some)
 
 	if (some->first == NULL)
 		return;
+	for (struct put *p = some->first; p != NULL; p = p->next) {
+		free(p->claim);
+		p->claim = NULL;
+	}
 	if (g->done.first == NULL && write(g->fd, &one, sizeof(one)) != sizeof(one))
 		abort();	/* an eventfd with room always takes it */
 	puts_move(&g->done, some);
@@ -96,7 +101,7 @@ give(struct store *s, struct put *p)
 	puts_init(&one);
 	pthread_mutex_lock(&g->lock);
 	fits = g->queue.bytes + p->n <= ENGINE_QUEUE;
-	if (!g->ready || p->event.size > g->largest) {
+	if (!g->ready || (p->event.size > g->largest && g->claim == NULL)) {
 		p->refusal = g->ready ? REFUSED_TOO_LARGE : REFUSED_BUSY;
 		p->why = g->ready ? TOO_LARGE : why_not(g);
 		g->counters.refused++;
@@ -145,7 +150,7 @@ health(struct store *s, uint64_t size, const char **why)
 	} else if (g->since != 0 && when_steady() - g->since > HANGS_MS) {
 		r = REFUSED_BUSY;
 		*why = "the engine does not answer";
-	} else if (size > g->largest) {
+	} else if (size > g->largest && g->claim == NULL) {
 		r = REFUSED_TOO_LARGE;
 		*why = TOO_LARGE;
 	}
@@ -298,30 +303,6 @@ take_queue(struct remote *g, struct puts *some, uint64_t *remember, int64_t *unt
 	pthread_mutex_unlock(&g->lock);
 }
 
-/* A long body is looked at where it lies: the descriptor is sealed. */
-static bool
-body_map(struct put *p)
-{
-	void *at;
-
-	if (!p->is_long)
-		return true;
-	at = mmap(NULL, p->event.size, PROT_READ, MAP_PRIVATE, p->event.body_fd, 0);
-	if (at == MAP_FAILED)
-		return false;
-	p->event.body = (struct str){ at, p->event.size };
-	return true;
-}
-
-static void
-body_unmap(struct put *p)
-{
-	if (!p->is_long || p->event.body.p == NULL)
-		return;
-	munmap((void *)(uintptr_t)p->event.body.p, p->event.size);
-	p->event.body = STR_NONE;
-}
-
 static void
 write_one(struct remote *g, struct engine_event *v, struct put *p, uint64_t remember)
 {
@@ -330,14 +311,18 @@ write_one(struct remote *g, struct engine_event *v, struct put *p, uint64_t reme
 
 	memset(v, 0, sizeof(*v));
 	v->put = p;
-	if (!body_map(p)) {
+	if (!put_body_open(p)) {
 		v->answered = true;
 		v->why = "no memory for its body";
 		return;
 	}
-	v->body = p->event.body;
+	v->body = p->claim != NULL ? str_of(p->claim) : p->event.body;
 	repeat_name(v->name, &v->remember, &p->event, remember);
 	event_json(b, &p->event, NULL, 0, false);
+	if (p->claim != NULL && buf_ok(b)) {	/* a further member */
+		b->n--;
+		buf_printf(b, ",%.*s", (int)v->body.n - 1, v->body.p + 1);
+	}
 	v->json.n = b->n - from;	/* .p when all are written */
 }
 
@@ -350,7 +335,8 @@ measure(struct remote *g, struct engine_event *v, uint64_t largest, size_t *at)
 	v->size = v->body.n + v->json.n + 512;
 	if (v->size > largest && !v->answered) {
 		v->answered = true;
-		v->too_large = true;
+		v->to_claim = g->claim != NULL && v->put->claim == NULL;
+		v->too_large = !v->to_claim;
 		v->why = TOO_LARGE;
 	}
 }
@@ -361,7 +347,7 @@ settle_one(struct remote *g, struct engine_event *v)
 	struct store_counters *c = &g->counters;
 	struct put *p = v->put;
 
-	body_unmap(p);
+	put_body_close(p);
 	p->stored = (struct stored){ .flags = v->repeat ? STORED_REPEAT : 0 };
 	memcpy(p->stored.id, v->repeat && v->id[0] != '\0' ? v->id : p->event.id,
 	    sizeof(p->stored.id));
@@ -385,17 +371,73 @@ settle_one(struct remote *g, struct engine_event *v)
 }
 
 static void
-settle(struct remote *g, struct puts *some)
+settle(struct remote *g, const struct puts *some)
 {
+	struct puts done;
+
+	puts_init(&done);
 	pthread_mutex_lock(&g->lock);
-	for (size_t i = 0; i < some->n; i++)
+	for (size_t i = 0; i < some->n; i++) {
+		if (g->events[i].to_claim)
+			continue;
 		settle_one(g, &g->events[i]);
-	g->counters.batches++;
-	if (g->counters.largest < some->n)
-		g->counters.largest = some->n;
+		puts_add(&done, g->events[i].put);
+	}
+	g->counters.batches += done.n > 0;
+	if (g->counters.largest < done.n)
+		g->counters.largest = done.n;
 	g->since = 0;
-	tell(g, some);
+	tell(g, &done);
 	pthread_mutex_unlock(&g->lock);
+}
+
+/* --- too large for a message --------------------------------------------------------- */
+
+/* Its body was put into the bucket, and it comes again; or it was not. */
+static void
+claimed(void *arg, struct put *p)
+{
+	struct remote *g = arg;
+	struct puts one;
+
+	puts_init(&one);
+	pthread_mutex_lock(&g->lock);
+	if (p->refusal == 0 && !g->ready) {
+		p->refusal = REFUSED_BUSY;
+		p->why = "the engine is away";
+	}
+	if (p->refusal != 0) {
+		g->counters.refused++;
+		puts_add(&one, p);
+		tell(g, &one);
+	} else {
+		puts_add(&g->queue, p);
+		if (g->queue.first == p)
+			pthread_cond_signal(&g->work);
+	}
+	pthread_mutex_unlock(&g->lock);
+}
+
+static void
+to_claim(struct remote *g, size_t n)
+{
+	int64_t patience;
+
+	pthread_mutex_lock(&g->lock);
+	patience = g->patience;
+	pthread_mutex_unlock(&g->lock);
+	for (size_t i = 0; i < n; i++) {
+		struct put *p = g->events[i].put;
+
+		if (!g->events[i].to_claim)
+			continue;
+		put_body_close(p);
+		if (!claim_give(g->claim, p, p->arrived + patience)) {
+			p->refusal = REFUSED_BUSY;
+			p->why = "too much waits for the bucket of \"claim_check\"";
+			claimed(g, p);
+		}
+	}
 }
 
 static void
@@ -418,8 +460,11 @@ send_batch(struct remote *g, struct puts *some, uint64_t remember, int64_t until
 	}
 	if (n > 0)
 		rc = g->kind->put(g->self, g->events, some->n, until, &e);
-	g->spoke_at = when_steady();
+	if (n > 0)
+		g->spoke_at = when_steady();
 	settle(g, some);
+	if (g->claim != NULL)
+		to_claim(g, some->n);
 	if (rc == -1)
 		away(g, &e);
 }
@@ -476,6 +521,8 @@ stop(struct store *s)
 {
 	struct remote *g = of(s);
 
+	if (g->claim != NULL)
+		claim_stop(g->claim);	/* what it has comes to the queue first */
 	pthread_mutex_lock(&g->lock);
 	g->stop = true;
 	pthread_cond_signal(&g->work);
@@ -488,6 +535,7 @@ engine_free(struct store *s)
 {
 	struct remote *g = of(s);
 
+	claim_free(g->claim);
 	if (g->self != NULL)
 		g->kind->free(g->self);
 	if (g->fd != -1)
@@ -609,9 +657,14 @@ engine_start(const struct conf *conf, const struct bundle *bundle, struct log *l
 	    || secret_read(g, &s, secret, e) == -1
 	    || (g->self = g->kind->make(&s, e)) == NULL)
 		goto no;
+	if (conf->claim_check.n > 0 && (g->claim = claim_start(conf, bundle, log,
+	    claimed, g, e)) == NULL)
+		goto no;
 	come_back(g);		/* health is true from the first question on */
 	if (pthread_create(&g->thread, NULL, run, g) != 0) {
 		err_set(e, ERR_OS, "no thread for the engine");
+		if (g->claim != NULL)
+			claim_stop(g->claim);
 		goto no;
 	}
 	return &g->store;

@@ -17,11 +17,14 @@
  *     Was it kept after all, the provider's next try is a repeat, where the engine
  *     knows repeats.
  * (3) AWAY nothing waits: events are refused at once, with why.
- * (4) An event over the engine's limit is refused before any of it is sent.
+ * (4) An event over the engine's limit is refused before any of it is sent; or, with a
+ *     "claim_check", its body is put into a bucket (claim.h) and the message says where:
+ *     it is stored when both have acknowledged.
  *
  * An event is one message: its body, exactly, and beside it one line of JSON, as
  * "hooklatch events list --json" writes it, with the headers as they came
- * (promise 3).  Where the engine has no headers they are two fields.
+ * (promise 3).  Where the engine has no headers they are two fields.  Of one in a bucket
+ * the line has a member "claim", and the body is an object with that member alone.
  */
 #ifndef COURIER_ENGINE_H
 #define COURIER_ENGINE_H
@@ -66,6 +69,7 @@ struct engine_event {
 	char		 id[EVENT_ID_LEN + 1];	/* of a repeat: the first one's */
 	const char	*why;		/* refused; a constant.  NULL: stored */
 	bool		 too_large;
+	bool		 to_claim;	/* it goes to the bucket first; engine.c's */
 };
 
 /*

@@ -9,6 +9,8 @@
 #ifndef COURIER_PUT_H
 #define COURIER_PUT_H
 
+#include <sys/mman.h>
+
 #include "../event.h"
 #include "../wire.h"
 
@@ -29,9 +31,36 @@ struct put {
 	struct stored		 stored;
 	bool			 kept;		/* a new row holds it */
 
+	char			*claim;		/* the engine's: where its body was
+						 * put (claim.h); from malloc */
+
 	size_t			 n;
 	char			 text[];
 };
+
+/* A long body is looked at where it lies: the descriptor is sealed. */
+static inline bool
+put_body_open(struct put *p)
+{
+	void *at;
+
+	if (!p->is_long)
+		return true;
+	at = mmap(NULL, p->event.size, PROT_READ, MAP_PRIVATE, p->event.body_fd, 0);
+	if (at == MAP_FAILED)
+		return false;
+	p->event.body = (struct str){ at, p->event.size };
+	return true;
+}
+
+static inline void
+put_body_close(struct put *p)
+{
+	if (!p->is_long || p->event.body.p == NULL)
+		return;
+	munmap((void *)(uintptr_t)p->event.body.p, p->event.size);
+	p->event.body = STR_NONE;
+}
 
 /* A row of them, first in first out. */
 struct puts {

@@ -131,6 +131,15 @@ static const struct {
 	{ "a secret of an engine as it is", "{\"inbox_secret\":\"u:hunter2\"}",
 	  "t.json:1:2: \"inbox_secret\" must be \"env:NAME\", \"file:/PATH\" or "
 	  "\"plain:TEXT\"" },
+	{ "a bucket that is none", "{\"claim_check\":\"s3://b\"}",
+	  "t.json:1:2: \"claim_check\" must be \"gs://BUCKET/PREFIX\", or a URL" },
+	{ "a bucket with a query", "{\"claim_check\":\"https://h/b?sig=hunter2\"}",
+	  "t.json:1:2: \"claim_check\" must be" },
+	{ "a bucket without a name", "{\"claim_check\":\"gs:///p\"}",
+	  "t.json:1:2: \"claim_check\" must be" },
+	{ "a bucket's token as it is", "{\"claim_check_token\":\"hunter2\"}",
+	  "t.json:1:2: \"claim_check_token\" must be \"google\", \"env:NAME\", "
+	  "\"file:/PATH\" or" },
 	{ "a durability that is none", "{\"durability\":\"some\"}",
 	  "t.json:1:2: \"durability\" must be strict or engine-default, not" },
 
@@ -637,6 +646,7 @@ static const char full[] =
     "  \"metrics\": \"/numbers\",\n"
     "  \"providers\": \"/etc/p\", \"workers\": 3,\n"
     "  \"inbox_secret\": \"env:IS\", \"durability\": \"engine-default\",\n"
+    "  \"claim_check\": \"gs://b/p\", \"claim_check_token\": \"env:CT\","
     "  \"ca_file\": \"/etc/ca.pem\", \"quarantine\": \"/srv/q\",\n"
     "  \"users\": { \"handler\": \"h\", \"courier\": \"c\", \"group\": \"g\" },\n"
     "  \"limits\": { \"worker_memory\": \"1g\", \"in_flight\": 7,\n"
@@ -692,6 +702,8 @@ test_lands(void)
 	CHECK(c->volatile_ok, "volatile");
 	CHECK(str_eq(c->inbox_secret, STR("env:IS")) &&
 	    c->durability == DURABLE_ENGINE, "inbox_secret and durability");
+	CHECK(str_eq(c->claim_check, STR("gs://b/p")) && !conf_claim_google(c) &&
+	    str_eq(c->claim_check_token, STR("env:CT")), "claim_check and its token");
 	CHECK(c->workers == 3, "workers");
 	CHECK(str_eq(c->handler_user, STR("h")) &&
 	    str_eq(c->courier_user, STR("c")) &&
@@ -798,6 +810,8 @@ static const char *const differ[][2] = {
 	{ "{\"inbox\":\"kafka://h/t\"}", "{\"inbox\":\"kafka+tls://h:9,i/t?scram\"}" },
 	{ "{}", "{\"inbox_secret\":\"env:A\"}" },
 	{ "{}", "{\"durability\":\"engine-default\"}" },
+	{ "{}", "{\"claim_check\":\"https://h/b\"}" },
+	{ "{}", "{\"claim_check_token\":\"google\"}" },
 	{ "{}", "{\"courier\":\"unix:/c\"}" },
 	{ "{}", "{\"log\":\"syslog\"}" },
 	{ "{}", "{\"log\":\"stdout\"}" },
@@ -1118,6 +1132,11 @@ static const struct {
 	  .same = "{\"inbox\":\"redis://h/0/s\",\"inbox_secret\":\"env:INBOX_SECRET\","
 	  "\"durability\":\"engine-default\",\"hooks\":{\"/\":{\"provider\":"
 	  "\"secret-header\",\"secret\":\"env:SECRET\"}}}" },
+	{ "a bucket's", .env = { "SECRET", "x", "CLAIM_CHECK", "https://h/b",
+	  "CLAIM_CHECK_TOKEN", "s3cr3t" },
+	  .same = "{\"claim_check\":\"https://h/b\",\"claim_check_token\":"
+	  "\"env:CLAIM_CHECK_TOKEN\",\"hooks\":{\"/\":{\"provider\":"
+	  "\"secret-header\",\"secret\":\"env:SECRET\"}}}" },
 	{ "a token's", .env = { "PROVIDER", "pubsub", "AUDIENCE", "https://h/",
 	  "EMAIL", "a@b", "TOKEN", "verify" },
 	  .same = "{\"hooks\":{\"/\":{\"provider\":\"pubsub\",\"audience\":"
@@ -1223,6 +1242,13 @@ static const struct {
 	{ "a durability for no engine", "{\"durability\":\"engine-default\"}",
 	  .at = { .root = true },
 	  .error = "t.json: \"durability\" is for an inbox in an engine" },
+	{ "a bucket for no engine", "{\"claim_check\":\"gs://b\"}",
+	  .at = { .root = true },
+	  .error = "t.json: \"claim_check\" is for an inbox in an engine" },
+	{ "a token for no bucket", "{\"inbox\":\"redis://h/0/s\","
+	  "\"claim_check_token\":\"google\"}", .at = { .root = true },
+	  .error = "t.json: \"claim_check_token\" is for the bucket of "
+	  "\"claim_check\"" },
 	{ "an engine and replays refused",
 	  "{\"inbox\":\"kafka://h/t\",\"hooks\":"
 	  "{\"/a\":{\"auth\":\"none\",\"replay\":\"refuse\"}}}",
