@@ -47,7 +47,7 @@ endif
 # What each program is made of.  The lists are the map: the road never holds
 # the courier, the courier never holds FastCGI.
 BASE	= base/arena base/buf base/codec base/digest base/err base/json \
-	  base/log base/os base/sign base/str base/when
+	  base/log base/os base/sign base/str base/trace base/when
 WALL	= event wire bundle letter service service_texts engine_url key_source stats \
 	  conf conf_keys conf_values conf_objects conf_print conf_place
 # The leaves of judging know keys and bytes only.

@@ -53,7 +53,7 @@ struct event {
 
 	/* To find it again in other logs. */
 	struct str	request_id;	/* the web server's */
-	struct str	trace;		/* traceparent, as it came */
+	struct str	trace;		/* as a traceparent */
 };
 
 /* One destination that an event goes to; wire.h has how it is written. */

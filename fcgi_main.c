@@ -1360,6 +1360,8 @@ main(int argc, char **argv)
 	log_where(where, sizeof(where), setting->conf);
 	if (log_open(&log, where, "hooklatch.fcgi", &e) == -1)
 		return die(&log, &e);
+	log.cloud = getenv("K_SERVICE") != NULL;
+	log.project = getenv("GOOGLE_CLOUD_PROJECT");
 	listener = listener_find(&o, setting->conf, &log, &e);
 	if (listener == -1 && e.code != ERR_NONE)
 		return die(&log, &e);

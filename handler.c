@@ -7,16 +7,17 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/os.h"
+#include "base/trace.h"
 #include "base/when.h"
 #include "handler.h"
 #include "provider.h"
 #include "counted.h"
 
 #define RETRY_AFTER	"Retry-After: 5\r\n"
-#define TRACE_MAX	128
 #define ASKED_MOST	64		/* keys under way */
 #define ASKED_TICKET	((uint64_t)1 << 63)	/* no request's ticket has it */
 #define ASKS_MOST	8		/* of one request */
@@ -304,14 +305,21 @@ well_formed(const struct provider *p, struct request *q, enum body_kind kind)
 	return true;
 }
 
+/* As a traceparent, whichever header says it. */
 static struct str
 trace_of(const struct request *q)
 {
-	struct str t = request_header(q, STR("traceparent"), NULL);
+	struct str header = request_header(q, STR("traceparent"), NULL);
+	char text[TRACE_PARENT];
+	struct trace t;
 
-	if (t.p == NULL)
-		t = request_header(q, STR("x-cloud-trace-context"), NULL);
-	return t.n <= TRACE_MAX && str_printable(t) ? t : STR_NONE;
+	if (header.n == TRACE_PARENT - 1 && trace_parent(&t, header))
+		return header;
+	header = request_header(q, STR("x-cloud-trace-context"), NULL);
+	if (!trace_cloud(&t, header))
+		return STR_NONE;
+	trace_print(text, &t);
+	return arena_str(q->arena, str_of(text));
 }
 
 /* false when the arena is full. */
@@ -703,6 +711,33 @@ count(struct handler *h, const struct flight *f, int status, bool refused, int64
 		counted_match(h->counted, hook, v->secret);
 }
 
+/* What Cloud Run's console shows a request by.  No path that is no hook's, no query. */
+static void
+log_for_cloud(struct line *l, const struct flight *f, int status, int64_t us)
+{
+	const struct decision *d = &f->decision;
+	const struct request *q = &f->request;
+	struct str path = d->route != NULL ? d->route->hook->path : STR("");
+	char text[1400];
+	struct buf b = BUF(2048);
+
+	snprintf(text, sizeof(text), "%d %s%s%.*s", status, d->reason,
+	    path.n > 0 ? " " : "", STR_ARG(path));
+	line_str(l, "message", str_of(text));
+	buf_put(&b, STR("{\"requestMethod\":"));
+	buf_json(&b, str_head(q->method, 16));
+	if (path.n > 0) {
+		buf_put(&b, STR(",\"requestUrl\":"));
+		buf_json(&b, path);
+	}
+	buf_printf(&b, ",\"status\":%d,\"requestSize\":\"%zu\",\"latency\":"
+	    "\"%lld.%06llds\"}", status, q->body.n, (long long)(us / 1000000),
+	    (long long)(us % 1000000));
+	if (buf_ok(&b))
+		line_json(l, "httpRequest", buf_str(&b));
+	buf_free(&b);
+}
+
 static void
 log_request(struct handler *h, const struct flight *f, int status, int64_t us)
 {
@@ -716,6 +751,8 @@ log_request(struct handler *h, const struct flight *f, int status, int64_t us)
 		return;
 	line_begin(&l, h->log, status >= 500 ? LOG_WARN_ : LOG_INFO_,
 	    "request");
+	if (h->log->cloud && !h->log->text)
+		log_for_cloud(&l, f, status, us);
 	line_num(&l, "status", status);
 	/* A path that is no hook is anybody's text: only the hooks' are logged. */
 	if (known) {
@@ -742,7 +779,7 @@ log_request(struct handler *h, const struct flight *f, int status, int64_t us)
 	if (q->request_id.n > 0)
 		line_str(&l, "request_id", q->request_id);
 	if (trace.n > 0)
-		line_str(&l, "trace", trace);
+		line_trace(&l, trace);
 	line_end(&l);
 }
 

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "log.h"
+#include "trace.h"
 #include "when.h"
 
 /* Kept free for what line_end() adds. */
@@ -282,6 +283,34 @@ line_flag(struct line *l, const char *name, bool value)
 	put_name(&b, l, name);
 	buf_put(&b, value ? STR("true") : STR("false"));
 	line_keep(l, &b);
+}
+
+void
+line_json(struct line *l, const char *name, struct str json)
+{
+	struct buf b = line_buf(l, LOG_LINE_MAX - TAIL);
+
+	put_name(&b, l, name);
+	buf_put(&b, json);
+	line_keep(l, &b);
+}
+
+void
+line_trace(struct line *l, struct str traceparent)
+{
+	char name[256];
+	struct trace t;
+
+	if (!l->log->cloud || l->log->project == NULL ||
+	    !trace_parent(&t, traceparent)) {
+		line_str(l, "trace", traceparent);
+		return;
+	}
+	snprintf(name, sizeof(name), "projects/%.100s/traces/%s", l->log->project,
+	    t.id);
+	line_str(l, "logging.googleapis.com/trace", str_of(name));
+	line_str(l, "logging.googleapis.com/spanId", str_of(t.span));
+	line_flag(l, "logging.googleapis.com/trace_sampled", t.sampled);
 }
 
 void

@@ -29,6 +29,8 @@ struct log {
 	enum { LOG_UNSEEN, LOG_SOCKET, LOG_AT_ONCE, LOG_ASK } how;	/* to
 				 * write without waiting; seen at the first line */
 	const char	*program;	/* "hooklatch.fcgi" */
+	bool		 cloud;		/* as Cloud Run reads lines: see below */
+	const char	*project;	/* of Google Cloud, or NULL */
 	uint64_t	 dropped;
 };
 
@@ -64,6 +66,13 @@ void	line_begin(struct line *, struct log *, enum log_level,
 void	line_str(struct line *, const char *name, struct str value);
 void	line_num(struct line *, const char *name, int64_t value);
 void	line_flag(struct line *, const char *name, bool value);
+/* A value that is JSON already. */
+void	line_json(struct line *, const char *name, struct str json);
+/*
+ * The trace of a request, under its own name; on Cloud Run with a project as fields
+ * that its console knows: https://cloud.google.com/logging/docs/structured-logging
+ */
+void	line_trace(struct line *, struct str traceparent);
 void	line_end(struct line *);
 
 /* A whole line with the one field "message". */

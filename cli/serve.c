@@ -288,7 +288,7 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 	/* What says where state is: both halves must come to the same place. */
 	static const char *const ours[] = {
 		"STATE_DIRECTORY", "RUNTIME_DIRECTORY", "XDG_STATE_HOME", "HOME",
-		"K_SERVICE",
+		"K_SERVICE", "GOOGLE_CLOUD_PROJECT",
 #ifdef __SANITIZE_ADDRESS__
 		"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
 #endif

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "base/str.h"
+#include "base/trace.h"
 #include "base/when.h"
 #include "bundle.h"
 #include "event.h"
@@ -1218,6 +1219,92 @@ events(void)
 	buf_free(&b);
 }
 
+#define ID	"0af7651916cd43dd8448eb211c80319c"
+#define SPAN	"b7ad6b7169203331"
+static void
+traces(void)
+{
+	static const struct {
+		const char *says, *header;
+		bool cloud;
+		const char *want;	/* as a traceparent, or NULL */
+	} t[] = {
+		{ "W3C's example", "00-" ID "-" SPAN "-01", false, "00-" ID "-" SPAN "-01" },
+		{ "one that is not sampled", "00-" ID "-" SPAN "-00", false, "00-" ID "-" SPAN "-00" },
+		{ "of a later version", "01-" ID "-" SPAN "-01-more", false, "00-" ID "-" SPAN "-01" },
+		{ "more behind version 0", "00-" ID "-" SPAN "-01-more", false, NULL },
+		{ "version ff", "ff-" ID "-" SPAN "-01", false, NULL },
+		{ "capital letters", "00-0AF7651916CD43DD8448EB211C80319C-" SPAN "-01", false, NULL },
+		{ "no trace", "00-00000000000000000000000000000000-" SPAN "-01", false, NULL },
+		{ "no span", "00-" ID "-0000000000000000-01", false, NULL },
+		{ "cut", "00-" ID "-" SPAN "-0", false, NULL },
+		{ "cut earlier", "00-" ID "-b7ad", false, NULL },
+		{ "flags that are none", "00-" ID "-" SPAN "-0g", false, NULL },
+		{ "nothing", "", false, NULL },
+		{ "Google's example", ID "/13235353014750950193;o=1", true, "00-" ID "-" SPAN "-01" },
+		{ "Google's, not sampled", ID "/1", true, "00-" ID "-0000000000000001-00" },
+		{ "Google's, a span of zero", ID "/0;o=1", true, NULL },
+		{ "Google's, a span of hex", ID "/b7ad", true, NULL },
+		{ "Google's, a span that is too large", ID "/18446744073709551616", true, NULL },
+		{ "Google's, without a span", ID, true, NULL },
+		{ "Google's, no hex", "x" ID "/1", true, NULL },
+	};
+	struct trace got;
+	char text[TRACE_PARENT];
+	size_t i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct str h = str_of(t[i].header);
+		bool is = t[i].cloud ? trace_cloud(&got, h) : trace_parent(&got, h);
+
+		if (is)
+			trace_print(text, &got);
+		CHECK(is == (t[i].want != NULL) &&
+		    (!is || strcmp(text, t[i].want) == 0), t[i].says);
+	}
+	CHECK(!trace_parent(&got, STR_NONE) && !trace_cloud(&got, STR_NONE), "no header");
+}
+
+/* What Cloud Run's console looks for, and what it is elsewhere. */
+static void
+cloud_lines(void)
+{
+	const struct str parent = STR("00-" ID "-" SPAN "-01");
+	const char *path = in_dir("cloud");
+	struct log log;
+	struct line l;
+	struct err e;
+	char name[160];
+	char *p;
+	size_t n;
+
+	snprintf(name, sizeof(name), "file:%s", path);
+	CHECK(log_open(&log, name, "p", &e) == 0, "a log");
+	line_begin(&l, &log, LOG_INFO_, "request");
+	line_trace(&l, parent);
+	line_end(&l);
+	log.cloud = true;
+	line_begin(&l, &log, LOG_INFO_, "request");
+	line_trace(&l, parent);
+	line_end(&l);
+	log.project = "acme";
+	line_begin(&l, &log, LOG_INFO_, "request");
+	line_json(&l, "httpRequest", STR("{\"status\":200}"));
+	line_trace(&l, parent);
+	line_end(&l);
+	p = os_read_file(path, 4096, &n, &e);
+	CHECK(p != NULL && strstr(p, "\"trace\":\"00-" ID "-" SPAN "-01\"}\n") ==
+	    strstr(p, "\"trace\"") && strstr(p, "\"trace\"") != NULL, "a trace elsewhere");
+	CHECK(p != NULL && strstr(strchr(p, '\n') + 1, "\"trace\":\"00-") != NULL,
+	    "and on Cloud Run without a project");
+	CHECK(p != NULL && strstr(p, ",\"httpRequest\":{\"status\":200},"
+	    "\"logging.googleapis.com/trace\":\"projects/acme/traces/" ID "\","
+	    "\"logging.googleapis.com/spanId\":\"" SPAN "\","
+	    "\"logging.googleapis.com/trace_sampled\":true}\n") != NULL, "with one");
+	free(p);
+	close(log.fd);
+}
+
 int
 main(void)
 {
@@ -1236,6 +1323,8 @@ main(void)
 	errors();
 	moments();
 	logs();
+	traces();
+	cloud_lines();
 	systems();
 	bundles();
 	events();

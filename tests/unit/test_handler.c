@@ -614,6 +614,8 @@ metrics(void)
 
 /* --- what is stored, and said then --------------------------------------------- */
 
+#define TRACE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 static void
 events(void)
 {
@@ -621,7 +623,7 @@ events(void)
 	struct decision d = DECIDE(.body = body, .secret = "s3cret",
 	    .target = "/github?x=1", .header = {
 	    "HTTP_X_GITHUB_DELIVERY=72d3162e-cc78", "HTTP_X_GITHUB_EVENT=ping",
-	    "HOOKLATCH_REQUEST_ID=abc", "HTTP_TRACEPARENT=00-11-22-01" });
+	    "HOOKLATCH_REQUEST_ID=abc", "HTTP_TRACEPARENT=" TRACE });
 	const struct event *e = &d.event;
 	unsigned char sum[32];
 
@@ -646,15 +648,17 @@ events(void)
 	    "an id in a header is not proven: the digest of what is signed");
 	CHECK(!e->refuse_replay, "replays are stored unless refused");
 	CHECK(str_eq(e->request_id, STR("abc")) &&
-	    str_eq(e->trace, STR("00-11-22-01")), "what finds it in other logs");
+	    str_eq(e->trace, STR(TRACE)), "what finds it in other logs");
 	CHECK(DECIDE(.target = "/once", .secret = "s3cret").event.refuse_replay,
 	    "\"replay\": \"refuse\" goes with the event");
 
 	d = DECIDE(.secret = "s3cret", .header = {
-	    "HTTP_X_CLOUD_TRACE_CONTEXT=abc/1" });
-	CHECK(str_eq(d.event.trace, STR("abc/1")), "Google's trace header");
+	    "HTTP_X_CLOUD_TRACE_CONTEXT=0af7651916cd43dd8448eb211c80319c/"
+	    "13235353014750950193;o=1", "HTTP_TRACEPARENT=00-11-22-01" });
+	CHECK(str_eq(d.event.trace, STR(TRACE)), "Google's trace header, where there "
+	    "is no other that counts, as a traceparent");
 	d = DECIDE(.secret = "s3cret", .header = { "HTTP_TRACEPARENT=a\nb" });
-	CHECK(d.event.trace.n == 0, "a trace that is not printable is none");
+	CHECK(d.event.trace.n == 0, "a trace that is none");
 }
 
 static void
