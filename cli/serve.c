@@ -47,6 +47,7 @@
 
 #define STOP_MS		7600		/* from SIGTERM to the last SIGKILL */
 #define GIVE_UP_MS	(STOP_MS + 300)
+#define FRONT_MS	4000		/* that the web server in front may take */
 #define READY_MS	15000		/* longest wait for the first answer */
 #define HEALTHY_MS	8000		/* ... and for health to say 200 */
 #define TICK_MS		25
@@ -63,6 +64,7 @@ struct serve_options {
 	const char	*listen;
 	const char	*workers;
 	const char	*include;
+	const char	*behind;
 	bool		 no_nginx;
 };
 
@@ -70,11 +72,15 @@ const struct option_row serve_options[] = {
 	{ "config", 'c', "FILE", offsetof(struct serve_options, config),
 	    "the configuration; without it the environment: PROVIDER, SECRET, INBOX" },
 	{ "listen", 'l', "HOST:PORT", offsetof(struct serve_options, listen),
-	    "default 127.0.0.1:8080, or 0.0.0.0:$PORT when PORT is set" },
+	    "default 127.0.0.1:8080, or 0.0.0.0:$PORT when PORT is set; "
+	    "with --no-nginx also unix:PATH" },
 	{ "workers", 'w', "N", offsetof(struct serve_options, workers),
 	    "processes that read requests; default: as configured" },
 	{ "no-nginx", 0, NULL, offsetof(struct serve_options, no_nginx),
 	    "only courier and handlers, for a web server of your own" },
+	{ "behind", 0, "FILE", offsetof(struct serve_options, behind),
+	    "with --no-nginx: the pid file of the web server in front, which is "
+	    "waited for when told to stop" },
 	{ "nginx-include", 0, "FILE", offsetof(struct serve_options, include),
 	    "nginx locations to add: what \"pass\": \"@name\" leads to" },
 	{ NULL, 0, NULL, 0, NULL }
@@ -129,6 +135,12 @@ struct serve {
 
 /* --- where to listen ------------------------------------------------------ */
 
+static bool
+is_unix(const char *listen)
+{
+	return strncmp(listen, "unix:", strlen("unix:")) == 0;
+}
+
 static int
 address_read(struct address *a, const char *option, struct err *e)
 {
@@ -138,6 +150,9 @@ address_read(struct address *a, const char *option, struct err *e)
 	unsigned char scratch[16];
 	uint64_t n;
 
+	/* Without nginx the port is a name for the directory, and no more. */
+	if (option != NULL && is_unix(option))
+		option = NULL;
 	if (option == NULL && port_text != NULL) {
 		snprintf(a->host, sizeof(a->host), "0.0.0.0");
 		port = str_of(port_text);
@@ -749,8 +764,16 @@ try_ready(struct serve *s, int64_t now)
 /*
  * nginx first, so that no request comes in that nobody answers; then the
  * handlers, which finish what they hold; the courier last.  Each has a moment
- * from the beginning at which it is killed.
+ * from the beginning at which it is killed.  A web server of somebody else's (in
+ * the container beside us, say) was told as well, and its pid file goes with it.
  */
+static bool
+front_is_gone(const struct serve *s, int64_t now)
+{
+	return s->o.behind == NULL || s->hurry || now >= s->stop_at + FRONT_MS ||
+	    (access(s->o.behind, F_OK) == -1 && errno == ENOENT);
+}
+
 static bool
 stop_step(struct serve *s, int64_t now)
 {
@@ -759,11 +782,13 @@ stop_step(struct serve *s, int64_t now)
 		int signal;
 		int64_t killed_after;
 	} order[] = {
-		{ NGINX, SIGQUIT, 4000 },
+		{ NGINX, SIGQUIT, FRONT_MS },
 		{ POOL, SIGTERM, 6800 },
 		{ COURIER, SIGTERM, STOP_MS },
 	};
 
+	if (!front_is_gone(s, now))
+		return false;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		struct part *p = &s->parts[order[i].part];
 
@@ -947,8 +972,15 @@ listen_for_handlers(struct serve *s, struct err *e)
 	gid_t gid = (gid_t)-1;
 	char group[64];
 
-	if (rundir_file(&s->dir, "hooklatch.sock", s->socket, sizeof(s->socket), e))
+	if (s->o.listen != NULL && is_unix(s->o.listen)) {
+		if (snprintf(s->socket, sizeof(s->socket), "%s", s->o.listen + 5) >=
+		    (int)sizeof(s->socket))
+			return err_set(e, ERR_USAGE, "--listen: the path is too long "
+			    "for a socket");
+	} else if (rundir_file(&s->dir, "hooklatch.sock", s->socket,
+	    sizeof(s->socket), e)) {
 		return -1;
+	}
 	snprintf(group, sizeof(group), "%.*s", STR_ARG(s->conf->socket_group));
 	if (geteuid() == 0 && os_group(group, &gid, e) == -1)
 		return -1;
@@ -1068,6 +1100,10 @@ serve_run(const struct command *c, int argc, char **argv, struct err *e)
 	    n > WORKERS_MAX))
 		return err_set(e, ERR_USAGE, "--workers takes 1 to %d, not \"%s\"",
 		    WORKERS_MAX, s.o.workers);
+	if (!s.o.no_nginx && (s.o.behind != NULL ||
+	    (s.o.listen != NULL && is_unix(s.o.listen))))
+		return err_set(e, ERR_USAGE, "%s is for a web server of your own: say "
+		    "--no-nginx", s.o.behind != NULL ? "--behind" : "--listen unix:PATH");
 	s.failed = &failed;
 	rc = serve_all(&s, e);
 	if (rc == 0 && failed.code != ERR_NONE) {
