@@ -2,52 +2,20 @@
 # tests/container.sh - the Containerfile: built, run as Cloud Run would and as a
 # careful operator would, and put through the promises of tests/e2e.sh.
 #
-# What was built stays in podman's store as localhost/hooklatch-test, so that the
-# next build is quick; what it replaces goes.
-#
 # Needs podman, and the base image debian:bookworm-slim in its store (nothing is
 # pulled).  Without them all of it is skipped, and says so; with
 # HOOKLATCH_TEST_CONTAINER=must that is a failure.
 
 . "$(dirname "$0")/lib.sh"
 
-CACHE=localhost/hooklatch-test
+. tests/podman.sh
+
 NAME=hooklatch-test-$$
 SERVICE=/run/hooklatch
 MANY=$T/many
 
-cannot() {
-	if [ "${HOOKLATCH_TEST_CONTAINER:-}" = must ]; then
-		broken "the container can be tried: $1"
-	else
-		skip "the container" "$1"
-	fi
-	finish container
-}
-
 remove() {
 	podman rm --ignore -f -v -t 0 "$NAME" "$NAME-e2e" >/dev/null 2>&1 || :
-}
-
-# build TAG ARGUMENT...: prints the image's id
-build() {
-	local tag=$CACHE:$1 before
-	shift
-	before=$(podman image inspect -f '{{.Id}}' "$tag" 2>/dev/null) || before=
-	podman build --pull=never --network host --quiet -t "$tag" "$@" -f Containerfile . \
-	    2>>"$T/log/build" || return 1
-	[ -z "$before" ] || [ "$(podman image inspect -f '{{.Id}}' "$tag")" = "$before" ] ||
-	    podman rmi "$before" >/dev/null 2>&1 || :
-}
-
-# no more than this shell may give away
-limit() {
-	local hard
-	hard=$(ulimit -H "$1")
-	if [ "$hard" = unlimited ] || [ "$hard" -gt 4096 ]; then
-		hard=4096
-	fi
-	echo "$hard:$hard"
 }
 
 # run ARGUMENT... [-- ARGUMENT OF SERVE...]: in the foreground, as "container"
@@ -62,8 +30,7 @@ run() {
 	# What it would say on stderr goes to a log of its own.
 	start container sh -c 'exec "$@" 2>>"$0"' "$T/log/stderr" \
 	    podman run --name "$NAME" --network host --pull=never \
-	    --ulimit "nofile=$(limit -n)" --ulimit "nproc=$(limit -u)" \
-	    --read-only --read-only-tmpfs=false \
+	    "${LIMITS[@]}" --read-only --read-only-tmpfs=false \
 	    --tmpfs "$SERVICE:rw,mode=1777,size=16m" \
 	    --cap-drop all --security-opt no-new-privileges --memory 512m \
 	    -e "PORT=$PORT" "${options[@]}" "$IMAGE" "$@"
@@ -121,25 +88,9 @@ podman_stopped_with_0() {
 
 # --- can it run here -------------------------------------------------------------
 
-command -v podman >/dev/null || cannot "podman is not installed"
-podman info >"$T/log/podman" 2>&1 || cannot "podman does not run here"
-podman image exists docker.io/library/debian:bookworm-slim 2>>"$T/log/podman" ||
-    cannot "the base image debian:bookworm-slim is not in podman's store"
 trap 'remove; interrupted' EXIT
-
-if ! build build --target build >/dev/null || ! IMAGE=$(build latest); then
-	broken "the image is built"
-	why build
-	remove
-	finish container
-fi
-kept
+image container
 is "it runs as a numeric user" 10001:10001 "$(podman image inspect -f '{{.Config.User}}' "$IMAGE")"
-if ! podman run --rm --network none --ulimit "nofile=$(limit -n)" --ulimit "nproc=$(limit -u)" \
-    --entrypoint /usr/local/bin/hooklatch "$IMAGE" version >"$T/version" 2>>"$T/log/podman"; then
-	remove
-	cannot "podman builds, but cannot run a container here ($(tail -n 1 "$T/log/podman"))"
-fi
 like "the tool is in the image" 'hooklatch *' "$(cat "$T/version")"
 
 # --- the guide's example ----------------------------------------------------------
@@ -222,7 +173,7 @@ serving_start() {
 	chown 10001:10001 "\$T/courier" "\$T/hooklatch.json"
 	sed -e "s#127.0.0.1:3000#127.0.0.1:\$APP_PORT#" nginx/hooklatch-pass.conf >"\$T/pass.conf"
 	start container podman run --rm --name "\$CONTAINER" --network host --pull=never \\
-	    --ulimit nofile=$(limit -n) --ulimit nproc=$(limit -u) \\
+	    ${LIMITS[*]} \\
 	    --read-only --read-only-tmpfs=false --tmpfs $SERVICE:rw,mode=1777,size=128m \\
 	    --cap-drop all --security-opt no-new-privileges -e PORT="\$PORT" \\
 	    -v "\$T/courier:\$T/courier" -v "\$T/secrets:\$T/secrets:ro" \\
