@@ -254,7 +254,7 @@ install: all
 	install -m 644 man/*.1 $(D)/share/man/man1/
 	install -m 644 man/*.5 $(D)/share/man/man5/
 	install -m 644 man/*.8 $(D)/share/man/man8/
-	cp -R nginx apache systemd examples $(D)/share/hooklatch/
+	cp -R nginx apache systemd examples cloudrun $(D)/share/hooklatch/
 
 clean:
 	rm -rf $(BUILD)

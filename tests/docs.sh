@@ -54,13 +54,13 @@ commands=$("$T/bin/hooklatch" help | sed -nE 's/^  ([a-z]+) .*/\1/p' | xargs)
 unknown=
 while read -r command; do
 	[[ " $commands " == *" $command "* ]] || unknown+="$command "
-done < <(sed -nE '/^```sh/,/^```$/p' README.md | grep -oE '(^|/| )hooklatch [a-z]+' | sed -E 's/.* //' | sort -u)
-is "README's commands exist" "" "$unknown"
+done < <(sed -nE '/^```sh/,/^```$/p' README.md cloudrun/README.md | grep -oE '(^|/| )hooklatch [a-z]+' | sed -E 's/.* //' | sort -u)
+is "the commands of README and cloudrun/README exist" "" "$unknown"
 
 unknown=
 while read -r command option; do
 	"$T/bin/hooklatch" help "$command" 2>/dev/null | grep -qF -- "$option" || unknown+="$command $option "
-done < <(sed -nE '/^```sh/,/^```$/p' README.md | sed 's/#.*//' |
+done < <(sed -nE '/^```sh/,/^```$/p' README.md cloudrun/README.md | sed 's/#.*//' |
     grep -oE 'hooklatch [a-z]+ .*' | awk '{ for (i = 3; i <= NF; i++) if ($i ~ /^--[a-z]/) print $2, $i }' | sort -u)
 is "and so do their options" "" "$unknown"
 

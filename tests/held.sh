@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # tests/held.sh - requests that are in flight for as long as a test wants.
 #
-#	held_open N PORT HEADER BODY	N POSTs to /, each with half of its body sent
+#	held_open N PORT HEADER BODY	N POSTs to HELD_PATH, or /, each with half of its body sent
 #	held_finish			sends the rest; HELD_SAID: "200 200 ..."
 #
 # "Expect: 100-continue" makes it certain and no guess: who answers "100 Continue" has
@@ -16,8 +16,8 @@ held_open() {
 	HELD_REST=${body:$((${#body} / 2))}
 	for ((i = 0; i < n; i++)); do
 		exec {fd}<>"/dev/tcp/127.0.0.1/$port" || return 1
-		printf 'POST / HTTP/1.1\r\nHost: held\r\n%b\r\nContent-Length: %d\r\n' \
-		    "$header" "${#body}" 1>&"$fd"
+		printf 'POST %s HTTP/1.1\r\nHost: held\r\n%b\r\nContent-Length: %d\r\n' \
+		    "${HELD_PATH:-/}" "$header" "${#body}" 1>&"$fd"
 		printf 'Expect: 100-continue\r\nConnection: close\r\n\r\n' 1>&"$fd"
 		IFS= read -r -t 10 line <&"$fd" || return 1
 		[[ $line == *' 100 '* ]] || return 1
