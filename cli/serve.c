@@ -693,6 +693,7 @@ nginx_write(struct serve *s, struct err *e)
 		.connections = connections > 8256 ? 8192 :
 		    connections > 128 ? connections - 64 : 64,
 		.max_body = largest_body(s->conf),
+		.front = conf_here().cloud_run,
 	});
 	rc = buf_ok(&b) ? rundir_write(&s->dir, "nginx.conf", buf_str(&b), 0644, e) :
 	    err_set(e, ERR_SOFTWARE, "nginx.conf is too long");

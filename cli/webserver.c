@@ -89,6 +89,11 @@ webserver_nginx(struct buf *b, const struct webserver *w)
 	    "max_fails=0;\n\t}\n\n", w->socket);
 
 	buf_printf(b, "\tserver {\n\t\tlisten %s backlog=4096;\n", w->listen);
+	/* The last address of the list is the one that the front itself saw. */
+	if (w->front)
+		buf_printf(b, "\t\tset_real_ip_from 0.0.0.0/0;\n"
+		    "\t\tset_real_ip_from ::/0;\n"
+		    "\t\treal_ip_header X-Forwarded-For;\n");
 	/* Ours refuses first: a body just over the limit gets our own answer. */
 	buf_printf(b, "\t\tclient_max_body_size %llu;\n",
 	    (unsigned long long)w->max_body + (1u << 20));

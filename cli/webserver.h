@@ -21,6 +21,7 @@ struct webserver {
 	unsigned	 processes;
 	unsigned	 connections;	/* of each process */
 	uint64_t	 max_body;	/* bytes that are let through */
+	bool		 front;		/* Cloud Run's, which alone reaches it */
 };
 
 /* The whole nginx.conf.  Pure. */

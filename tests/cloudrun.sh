@@ -71,7 +71,8 @@ SIGNED=sha256=$(hmac_hex "$GITHUB_SECRET" "$T/push")
 
 # In the place of Pub/Sub, which is not in this version: Redis.
 engine_start() {
-	sed 's#"pubsub:[^"]*"#"redis://127.0.0.1:6379/0/hooks"#' "$CONFIG" \
+	sed -e 's#"pubsub:[^"]*"#"redis://127.0.0.1:6379/0/hooks"#' \
+	    -e 's#"provider": "stripe"#&, "from": ["198.51.100.0/24"]#' "$CONFIG" \
 	    >"$T/volumes/config/hooklatch.json"
 	mkdir -p "$T/engine"
 	start engine ip netns exec "$NS" redis-server --bind 127.0.0.1 --dir "$T/engine" --save '' \
@@ -80,7 +81,7 @@ engine_start() {
 }
 # engine_has ID: its message is there
 engine_has() {
-	in_net redis-cli --raw XRANGE hooks - + | grep -qFx "$1"
+	[ "$(in_net redis-cli --raw XRANGE hooks - + | grep -cFx "$1")" -ge 1 ]
 }
 
 # --- a form -----------------------------------------------------------------------------------
@@ -90,15 +91,15 @@ healthy() {
 	in_net curl -fs -o "$T/health" --max-time 5 "$URL/health"
 }
 
-# run FORM: its containers, in the order in which they are started
+# run FORM [DIR]: its containers, in the order in which they are started
 run() {
-	local c arguments
+	local c arguments file=${2:-cloudrun}/$1.yaml
 	rm -rf "$T/volumes/run"
 	mkdir -m 1777 "$T/volumes/run"
 	CONTAINERS=()
-	for c in $(/usr/bin/python3 tests/tool/cloudrun.py containers "cloudrun/$1.yaml"); do
+	for c in $(/usr/bin/python3 tests/tool/cloudrun.py containers "$file"); do
 		mapfile -d '' arguments < <(/usr/bin/python3 tests/tool/cloudrun.py podman \
-		    "cloudrun/$1.yaml" "$c" "$T/volumes")
+		    "$file" "$c" "$T/volumes")
 		: >"$T/log/$c"
 		start "$c" podman run --name "$NAME-$c" --network "ns:/run/netns/$NS" --pull=never \
 		    "${LIMITS[@]}" --read-only --read-only-tmpfs=false --cap-drop all \
@@ -123,29 +124,32 @@ push() {
 	    --data-binary "@$T/push" "$URL/hooks/github" || :
 }
 
-# stripe: the status of an event of the other hook, whose secret is a file
+# stripe ID FORWARDED: the status of an event of the other hook, whose secret is a file
 stripe() {
 	local now
 	now=$(date +%s)
 	printf '%s.{"id":"evt_%s","type":"ping"}' "$now" "$1" >"$T/signed"
 	in_net curl -s -o /dev/null -w '%{http_code}' --max-time 20 -H 'Content-Type: application/json' \
 	    -H "Stripe-Signature: t=$now,v1=$(hmac_hex "$STRIPE" "$T/signed")" \
-	    -d "{\"id\":\"evt_$1\",\"type\":\"ping\"}" "$URL/hooks/stripe" || :
+	    -H "X-Forwarded-For: $2" -d "{\"id\":\"evt_$1\",\"type\":\"ping\"}" \
+	    "$URL/hooks/stripe" || :
 }
 
 main_pid() {
 	podman inspect -f '{{.State.Pid}}' "$NAME-$1"
 }
 
-# stop_in_flight: SIGTERM for all of them while requests are under way
-stop_in_flight() {
+# stop_all FORM: SIGTERM for all of them while requests are in flight.  SAID: what those
+# were answered; TOOK: ms; ENDED: the statuses of the containers
+stop_all() {
 	local c pids=() began
+	ENDED=()
 	for c in "${CONTAINERS[@]}"; do
 		pids+=("$(main_pid "$c")")
 	done
 	began=$(now_ms)
 	# shellcheck disable=SC2016 # for the inner shell
-	in_net bash -c '. tests/held.sh
+	SAID=$(in_net bash -c '. tests/held.sh
 	    HELD_PATH=/hooks/github
 	    held_open 8 8080 "$1" "$2" || echo "(not all were read)"
 	    kill -TERM "${@:3}"
@@ -156,13 +160,11 @@ stop_in_flight() {
 	    held_finish
 	    echo "$HELD_SAID"' held \
 	    "X-Hub-Signature-256: $SIGNED\r\nX-GitHub-Event: push\r\nX-GitHub-Delivery: held-$1\r\nContent-Type: application/json" \
-	    "$(cat "$T/push")" "${pids[@]}" >"$T/said" 2>>"$T/log/held" || :
-	is "SIGTERM: what is in flight is answered ($1)" "200 200 200 200 200 200 200 200" "$(cat "$T/said")"
-	check "and published ($1)" engine_has "held-$1"
+	    "$(cat "$T/push")" "${pids[@]}" 2>>"$T/log/held") || :
 	for c in "${CONTAINERS[@]}"; do
-		is "$c ends with status 0 ($1)" 0 "$(podman wait "$NAME-$c" 2>>"$T/log/podman")"
+		ENDED+=("$(podman wait "$NAME-$c" 2>>"$T/log/podman")")
 	done
-	between "within 8 s ($1; ms)" 0 8000 $(($(now_ms) - began))
+	TOOK=$(($(now_ms) - began))
 	for c in "${CONTAINERS[@]}"; do
 		podman rm -v "$NAME-$c" >>"$T/log/podman" 2>&1 || :
 		unset "PID[$c]"
@@ -178,7 +180,10 @@ try() {
 	kept
 	is "a GitHub push, its secret from the environment: 200 ($form)" 200 "$(push "$form-first")"
 	check "it was published inside the request ($form)" engine_has "$form-first"
-	is "an event of Stripe's, its secret from a file: 200 ($form)" 200 "$(stripe "$form")"
+	is "an event of Stripe's, its secret from a file: 200 ($form)" 200 \
+	    "$(stripe "$form" "203.0.113.7, 198.51.100.7")"
+	is "from elsewhere, whatever the sender says: 403 ($form)" 403 \
+	    "$(stripe "$form" "198.51.100.7, 203.0.113.7")"
 	is "a forged one: 401 ($form)" 401 "$(SIGNED=sha256=00 push x)"
 	is "a path that is no hook: 404 ($form)" 404 \
 	    "$(in_net curl -s -o /dev/null -w '%{http_code}' "$URL/hooks/none")"
@@ -200,13 +205,25 @@ try() {
 		.["logging.googleapis.com/trace"], .["logging.googleapis.com/spanId"],
 		.["logging.googleapis.com/trace_sampled"]] | join("|")')"
 	is "and no secret ($form)" "" "$(grep -lF -e s3cret -e whsec_ "$T/log/hooklatch" || :)"
-	stop_in_flight "$form"
+	stop_all "$form"
+	is "SIGTERM: what is in flight is answered ($form)" "200 200 200 200 200 200 200 200" "$SAID"
+	check "and published ($form)" engine_has "held-$form"
+	is "all end with status 0 ($form)" "$(printf '0 %.0s' "${CONTAINERS[@]}" | xargs)" "${ENDED[*]}"
+	between "within 8 s ($form; ms)" 0 8000 "$TOOK"
 }
 
-if check "the engine starts" engine_start; then
-	for form in service sidecar; do
-		try "$form"
-	done
+check "the engine starts" engine_start
+for form in service sidecar; do
+	try "$form"
+done
+
+# Would it be noticed?  Without --behind hooklatch goes when nginx still has requests.
+sed '/--behind$/,/nginx.pid$/d' cloudrun/sidecar.yaml >"$T/hasty.yaml"
+if run hasty "$T"; then
+	stop_all hasty
+	like "without --behind not all of what is in flight is answered" '*502*' "$SAID"
+else
+	broken "the form without --behind serves"
 fi
 
 [ "$FAILED" -eq 0 ] || why hooklatch nginx engine held podman

@@ -63,6 +63,7 @@ test_drift(void)
 	}
 	CHECK(strstr(b.p, "client_max_body_size 28311552;") != NULL,
 	    "a body just over the limit reaches the handler, who answers it");
+	CHECK(strstr(b.p, "real_ip") == NULL, "nobody says whose request it is");
 	CHECK(strstr(b.p, "include \"/etc/x.conf\";") != NULL,
 	    "the locations of pass are included");
 	b.n--;
@@ -70,6 +71,13 @@ test_drift(void)
 	CHECKF(findings == 0, "serve's own file lacks nothing: %s",
 	    findings > 0 ? found[0].text : "");
 	CHECK(locations == 2, "and has the two locations");
+	buf_reset(&b);
+	webserver_nginx(&b, &(struct webserver){ .dir = "/run/x",
+		.listen = "0.0.0.0:8080", .socket = "/run/x/hooklatch.sock",
+		.processes = 1, .connections = 1024, .max_body = MOST, .front = true });
+	buf_putc(&b, '\0');
+	CHECK(strstr(b.p, "real_ip_header X-Forwarded-For;") != NULL,
+	    "but for Cloud Run's front");
 	free(params);
 	buf_free(&b);
 }
