@@ -8,9 +8,18 @@ const char *
 delivery_state_name(enum delivery_state s)
 {
 	static const char *const names[DELIVERY_STATES] = { "waits", "behind",
-	    "done", "dead", "left-out" };
+	    "done", "dead", "left-out", "missed" };
 
 	return s < DELIVERY_STATES ? names[s] : "?";
+}
+
+const char *
+forward_mode_name(enum forward_mode m)
+{
+	static const char *const names[FORWARD_MODES] = { "after", "before_answer",
+	    "answer" };
+
+	return m < FORWARD_MODES ? names[m] : "?";
 }
 
 void

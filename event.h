@@ -50,11 +50,22 @@ struct event {
 
 	/* Where it goes from here: put_forward() for each, or empty. */
 	struct str	deliver;
+	uint32_t	within;		/* ms that its sender waits at most; 0: it is
+					 * not known */
 
 	/* To find it again in other logs. */
 	struct str	request_id;	/* the web server's */
 	struct str	trace;		/* as a traceparent */
 };
+
+/* When an event goes to a destination, and what that has to do with the answer. */
+enum forward_mode {
+	FORWARD_AFTER,		/* from the inbox, tried again until it is done */
+	FORWARD_BEFORE_ANSWER,	/* inside the request: no 2xx before it is done */
+	FORWARD_ANSWER,		/* likewise, and what it says is the answer */
+};
+#define FORWARD_MODES	3
+const char	*forward_mode_name(enum forward_mode);	/* "before_answer" */
 
 /* One destination that an event goes to; wire.h has how it is written. */
 struct forward {
@@ -63,6 +74,7 @@ struct forward {
 					 * .p NULL: it has none */
 	bool		latest;		/* those of its key that wait need not go */
 	uint32_t	delay;		/* ms until the first attempt */
+	enum forward_mode mode;
 };
 #define FORWARD_KEY_MAX	255		/* of a longer one its digest counts */
 #define FORWARD_NAME_MAX 64
@@ -91,7 +103,7 @@ enum outcome {
 /* Where a delivery, of one event to one destination, stands: courier/ledger.h. */
 enum delivery_state {
 	DELIVERY_WAITS, DELIVERY_BEHIND, DELIVERY_DONE, DELIVERY_DEAD,
-	DELIVERY_LEFT_OUT, DELIVERY_STATES
+	DELIVERY_LEFT_OUT, DELIVERY_MISSED, DELIVERY_STATES
 };
 const char	*delivery_state_name(enum delivery_state);	/* "waits" */
 

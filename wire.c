@@ -32,7 +32,7 @@ static const struct wire_row rows[] = {
 	{ WIRE_KEY,		"key",		W, WIRE_KEY_MAX + 64,	false },
 	{ WIRE_WANT_SECRET,	"want-secret",	W,	PAPER,		false },
 	{ WIRE_SECRET,		"secret",	W,	PAPER,		false },
-	{ WIRE_ANSWER,		"answer",	W,	WIRE_MAX,	false },
+	{ WIRE_ANSWER,		"answer",	W, SPOKEN_BODY + 2 * PAPER,	false },
 	{ WIRE_COUNTERS,	"counters",	W | O,	64 * 1024,	true },
 	{ WIRE_HEALTH,		"health",	W | O,	8,		false },
 	{ WIRE_CAPTURE,		"capture",	W,	2 * PAPER,	false },
@@ -597,6 +597,7 @@ put_event(struct buf *b, const struct event *e)
 	put_str(b, e->request_id);
 	put_str(b, e->trace);
 	put_str(b, e->deliver);
+	put_u32(b, e->within);
 	put_str(b, e->body);
 }
 
@@ -607,6 +608,7 @@ put_forward(struct buf *b, const struct forward *f)
 	put_str(b, f->key);
 	put_u8(b, f->latest);
 	put_u32(b, f->delay);
+	put_u8(b, f->mode);
 }
 
 void
@@ -616,7 +618,8 @@ get_forward(struct get *g, struct forward *f)
 	f->key = get_str(g);
 	f->latest = get_bool(g);
 	f->delay = get_u32(g);
-	if (f->to.n == 0 || f->to.n > FORWARD_NAME_MAX || f->key.n > FORWARD_KEY_MAX)
+	f->mode = (enum forward_mode)get_u8(g);
+	if (f->mode >= FORWARD_MODES || f->to.n == 0 || f->to.n > FORWARD_NAME_MAX || f->key.n > FORWARD_KEY_MAX)
 		g->bad = true;
 }
 
@@ -666,6 +669,7 @@ get_event(struct get *g, struct event *e)
 	e->request_id = get_str(g);
 	e->trace = get_str(g);
 	e->deliver = get_str(g);
+	e->within = get_u32(g);
 	e->body = get_str(g);
 	if (e->event_id.n > EVENT_ID_MAX || !forwards_valid(e->deliver) ||
 	    (e->body.p != NULL && e->body.n != e->size))
@@ -689,6 +693,47 @@ get_stored(struct get *g, struct stored *s)
 	s->repeats = get_u64(g);
 	if (s->flags & ~(unsigned)(STORED_REPEAT | STORED_OTHER_BODY |
 	    STORED_OTHER_ID))
+		g->bad = true;
+}
+
+void
+put_spoken(struct buf *b, const struct spoken *s)
+{
+	put_u16(b, s->status);
+	put_str(b, s->type);
+	put_str(b, s->headers);
+	put_str(b, s->body);
+}
+
+/* Whole lines, each "Name: value" and CRLF. */
+static bool
+lines_valid(struct str lines)
+{
+	struct str line;
+
+	if (lines.n > 0 && !str_ends(lines, STR("\r\n")))
+		return false;
+	while (lines.n > 0) {
+		line = str_cut(&lines, '\n');
+		if (!str_ends(line, STR("\r")))
+			return false;
+		line = str_head(line, line.n - 1);
+		if (str_find(line, ':') < 1 || !str_printable(line))
+			return false;
+	}
+	return true;
+}
+
+void
+get_spoken(struct get *g, struct spoken *s)
+{
+	s->status = get_u16(g);
+	s->type = get_str(g);
+	s->headers = get_str(g);
+	s->body = get_str(g);
+	if (s->status < 200 || s->status > 599 || s->type.n > SPOKEN_TYPE ||
+	    (s->type.n > 0 && !str_printable(s->type)) || s->headers.n > SPOKEN_HEADERS ||
+	    !lines_valid(s->headers) || s->body.n > SPOKEN_BODY)
 		g->bad = true;
 }
 

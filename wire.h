@@ -21,10 +21,13 @@
 #include "base/err.h"
 #include "event.h"
 
-#define WIRE_VERSION	2
+#define WIRE_VERSION	3
 #define WIRE_HEAD	8
 #define WIRE_MAX	(EVENT_INLINE + 208 * 1024)	/* the longest row */
 #define WIRE_KEY_MAX	(64 * 1024)	/* bytes of keys that are fetched */
+#define SPOKEN_BODY	(256 * 1024)	/* the longest answer of a destination */
+#define SPOKEN_TYPE	255
+#define SPOKEN_HEADERS	1024
 
 enum wire_type {
 	/* worker -> courier, and its answers */
@@ -38,8 +41,8 @@ enum wire_type {
 	WIRE_KEY,		/* u64 ticket, str bytes, u32 seconds */
 	WIRE_WANT_SECRET,	/* u64 ticket, str name -> SECRET or REFUSED */
 	WIRE_SECRET,		/* u64 ticket, str bytes */
-	WIRE_ANSWER,		/* reserved: u64 ticket, u16 status, str headers,
-				 * str body: what a destination answers */
+	WIRE_ANSWER,		/* u64 ticket, stored, spoken: in the place of
+				 * STORED, what a destination answers */
 	WIRE_COUNTERS,		/* u64 ticket, u8 enum wire_counters, str series
 				 * (stats.h) -> the same with ticket, an empty
 				 * str, body_fd: what was asked for; or REFUSED,
@@ -93,6 +96,8 @@ enum wire_refusal {
 	REFUSED_TOO_LARGE,	/* more than the engine takes: 413 */
 	REFUSED_NO_KEY,		/* there is no such key or secret: 401 */
 	REFUSED_NO_WINDOW,	/* nobody waits for a secret: 403 */
+	REFUSED_DESTINATION,	/* stored, but one that must be reached before the
+				 * answer was not: 503 */
 };
 
 enum wire_counters {		/* what one wants to hear */
@@ -182,6 +187,17 @@ void	put_forward(struct buf *, const struct forward *);
 void	get_forward(struct get *, struct forward *);
 void	put_stored(struct buf *, const struct stored *);
 void	get_stored(struct get *, struct stored *);
+
+/* What a destination says to the sender: all that crosses of its answer. */
+struct spoken {
+	unsigned	status;		/* 200 to 599 */
+	struct str	type;		/* Content-Type; .n == 0: none */
+	struct str	headers;	/* more lines, each ended by CRLF */
+	struct str	body;
+};
+void	put_spoken(struct buf *, const struct spoken *);
+/* Control bytes in the type, or lines that are none, are bad. */
+void	get_spoken(struct get *, struct spoken *);
 
 /* What "events list" asks.  Strings with .n == 0 do not filter. */
 struct filter {

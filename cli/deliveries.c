@@ -27,7 +27,8 @@ const struct option_row deliveries_options[] = {
 	    "the configuration; without it the environment" },
 	{ "to", 0, "NAME", AT(to), "only to this destination" },
 	{ "state", 0, "STATE", AT(state),
-	    "only those that stand so: waits, behind, done, dead or left-out" },
+	    "only those that stand so: waits, behind, done, dead, left-out or "
+	    "missed" },
 	{ "event", 0, "ID", AT(event), "only of this event" },
 	{ "limit", 'n', "N", AT(limit), "at most N; 0: all; default 20" },
 	{ "json", 0, NULL, AT(json), "one object a line" },
@@ -121,8 +122,8 @@ state_bit(const char *name, uint32_t *bits, struct err *e)
 			*bits = UINT32_C(1) << i;
 			return 0;
 		}
-	return err_set(e, ERR_USAGE, "--state takes waits, behind, done, dead or "
-	    "left-out, not \"%s\"", name);
+	return err_set(e, ERR_USAGE, "--state takes waits, behind, done, dead, "
+	    "left-out or missed, not \"%s\"", name);
 }
 
 static int
@@ -215,16 +216,17 @@ print_destination(const struct destination_row *r, bool json, bool first,
 		buf_put(&b, STR("}\n"));
 	} else {
 		if (first)
-			buf_printf(&b, "%-16s  %8s  %8s  %8s  %8s  %8s  %s\n",
+			buf_printf(&b, "%-16s  %8s  %8s  %8s  %8s  %8s  %8s  %s\n",
 			    "DESTINATION", "WAIT", "RUN", "DONE", "DEAD", "LEFT OUT",
-			    "STATE");
+			    "MISSED", "STATE");
 		cli_put_word(&b, r->name, 16);
-		buf_printf(&b, "  %8llu  %8llu  %8llu  %8llu  %8llu  ",
+		buf_printf(&b, "  %8llu  %8llu  %8llu  %8llu  %8llu  %8llu  ",
 		    (unsigned long long)(r->states[DELIVERY_WAITS] +
 		    r->states[DELIVERY_BEHIND]), (unsigned long long)r->running,
 		    (unsigned long long)r->states[DELIVERY_DONE],
 		    (unsigned long long)r->states[DELIVERY_DEAD],
-		    (unsigned long long)r->states[DELIVERY_LEFT_OUT]);
+		    (unsigned long long)r->states[DELIVERY_LEFT_OUT],
+		    (unsigned long long)r->states[DELIVERY_MISSED]);
 		if (r->paused != 0) {
 			buf_put(&b, STR("paused since "));
 			cli_put_time(&b, r->paused);

@@ -32,6 +32,7 @@ struct events_options {
 	const char	*rate;
 	bool		 dead;
 	bool		 left_out;
+	bool		 missed;
 	bool		 all;
 	bool		 dry;
 };
@@ -54,8 +55,9 @@ const struct option_row events_options[] = {
 	{ "to", 0, "NAME", AT(to), "replay: to this destination" },
 	{ "dead", 0, NULL, AT(dead), "replay: only what is dead" },
 	{ "left-out", 0, NULL, AT(left_out), "replay: only what was left out or dropped" },
+	{ "missed", 0, NULL, AT(missed), "replay: only what was missed inside a request" },
 	{ "all", 0, NULL, AT(all),
-	    "replay: without it an ID, a time, --dead or --left-out is wanted" },
+	    "replay: without it an ID, a time, --dead, --left-out or --missed is wanted" },
 	{ "rate", 0, "N", AT(rate), "replay: N in a second, not all at once" },
 	{ "dry-run", 0, NULL, AT(dry), "replay: only count" },
 	{ NULL, 0, NULL, 0, NULL }
@@ -507,7 +509,8 @@ events_replay(struct asked *c, const struct conf *conf,
 {
 	struct replay what = { .event = str_of(id), .to = str_of(o->to),
 	    .dry = o->dry, .states = (uint32_t)o->dead << DELIVERY_DEAD |
-	    (uint32_t)o->left_out << DELIVERY_LEFT_OUT };
+	    (uint32_t)o->left_out << DELIVERY_LEFT_OUT |
+	    (uint32_t)o->missed << DELIVERY_MISSED };
 	struct buf b = BUF(16 * 1024);
 	struct wire_msg m;
 	struct filter f;
@@ -526,7 +529,7 @@ events_replay(struct asked *c, const struct conf *conf,
 	if (id == NULL && !o->all && what.states == 0 && o->since == NULL &&
 	    o->until == NULL)
 		return err_set(e, ERR_USAGE, "events replay ID, or --dead, --left-out, "
-		    "--since TIME, --until TIME or --all");
+		    "--missed, --since TIME, --until TIME or --all");
 	what.rate = (uint32_t)rate;
 	put_u64(&b, ++c->ticket);
 	put_replay(&b, &what);

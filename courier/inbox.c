@@ -98,6 +98,9 @@ static const char *const steps[INBOX_VERSION] = {
 
 	/* 3: deliveries */
 	ledger_schema,
+
+	/* 4: those inside a request */
+	ledger_schema_modes,
 };
 
 /*
@@ -966,27 +969,31 @@ remember(struct inbox *b, const struct event *ev, const struct key *k,
 
 /* A row for each destination, in the event's own transaction. */
 static enum inbox_code
-forward_all(struct inbox *b, const struct event *ev, int64_t now, unsigned *n,
-    struct err *e)
+forward_all(struct inbox *b, const struct event *ev, int64_t now,
+    struct inbox_answer *a, struct err *e)
 {
 	int64_t row = sqlite3_last_insert_rowid(b->db);
 	struct get g = GET(ev->deliver);
 	struct forward f;
 	int rc = SQLITE_OK;
 
-	for (*n = 0; g.rest.n > 0 && rc == SQLITE_OK; ++*n) {
+	while (g.rest.n > 0 && rc == SQLITE_OK) {
 		get_forward(&g, &f);
 		if (g.bad) {
 			err_set(e, ERR_PROTOCOL, "destinations that cannot be read");
 			return INBOX_FULL;
 		}
 		rc = ledger_add(b->ledger, row, &f, now);
+		if (f.mode == FORWARD_AFTER)
+			a->forwards++;
+		else
+			a->asked = true;
 	}
 	return inbox_code_of(b, rc, "adding a delivery", e);
 }
 
-enum inbox_code
-inbox_put(struct inbox *b, const struct event *ev, int64_t now,
+static enum inbox_code
+put(struct inbox *b, const struct event *ev, int64_t now,
     struct inbox_answer *a, struct err *e)
 {
 	struct key k;
@@ -994,7 +1001,6 @@ inbox_put(struct inbox *b, const struct event *ev, int64_t now,
 	unsigned flags;
 	int rc;
 
-	memset(a, 0, sizeof(*a));
 	key_make(&k, b, ev, now);
 	if (k.by.kind != NULL) {
 		bind_key(b->st[ST_FIND], &k, now);
@@ -1016,7 +1022,7 @@ inbox_put(struct inbox *b, const struct event *ev, int64_t now,
 		return code;
 	if (sqlite3_changes(b->db) == 0)
 		return put_again(b, ev, a, e);
-	if ((code = forward_all(b, ev, now, &a->forwards, e)) != INBOX_OK)
+	if ((code = forward_all(b, ev, now, a, e)) != INBOX_OK)
 		return code;
 	if (k.by.kind != NULL && (code = remember(b, ev, &k, flags, e)) != INBOX_OK)
 		return code;
@@ -1024,6 +1030,22 @@ inbox_put(struct inbox *b, const struct event *ev, int64_t now,
 	a->stored.flags = flags;
 	memcpy(a->stored.id, ev->id, sizeof(a->stored.id));
 	return INBOX_OK;
+}
+
+enum inbox_code
+inbox_put(struct inbox *b, const struct event *ev, int64_t now,
+    struct inbox_answer *a, struct err *e)
+{
+	enum inbox_code code;
+	int rc;
+
+	memset(a, 0, sizeof(*a));
+	code = put(b, ev, now, a, e);
+	if (code != INBOX_OK || a->kept || a->refusal != 0)
+		return code;
+	/* It is there already: was all done that its answer waits for? */
+	rc = ledger_is_asked(b->ledger, a->stored.id, &a->asked);
+	return inbox_code_of(b, rc, "looking for its deliveries", e);
 }
 
 enum inbox_code

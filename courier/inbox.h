@@ -31,7 +31,7 @@
 #include "../wire.h"
 #include "limits.h"
 
-#define INBOX_VERSION	3		/* of the schema: user_version */
+#define INBOX_VERSION	4		/* of the schema: user_version */
 
 enum inbox_code {
 	INBOX_OK = 0,
@@ -49,7 +49,8 @@ struct inbox_answer {
 	enum wire_refusal refusal;	/* 0: stored, as follows */
 	struct stored	  stored;
 	bool		  kept;		/* a new row holds it (and its file) */
-	unsigned	  forwards;	/* deliveries that it has */
+	unsigned	  forwards;	/* deliveries that are to be made now */
+	bool		  asked;	/* and some before it is answered */
 };
 
 /* path: of the database.  Nothing is opened yet.  NULL without memory. */

@@ -41,6 +41,25 @@ const char ledger_schema[] =
     "	since		INTEGER NOT NULL	-- ms since 1970\n"
     ") STRICT, WITHOUT ROWID;\n";
 
+const char ledger_schema_modes[] =
+    "ALTER TABLE deliveries ADD COLUMN mode INTEGER NOT NULL DEFAULT 0;\n"
+    "CREATE TABLE answers (\n"
+    "	event		INTEGER PRIMARY KEY,	-- events.n\n"
+    "	at		INTEGER NOT NULL,	-- ms since 1970\n"
+    "	status		INTEGER NOT NULL,	-- of HTTP\n"
+    "	type		TEXT NOT NULL,		-- Content-Type\n"
+    "	headers		TEXT NOT NULL,		-- more lines\n"
+    "	body		BLOB NOT NULL\n"
+    ") STRICT;\n"
+    "CREATE INDEX deliveries_missed ON deliveries (destination, n)"
+    " WHERE state = 5;\n";
+
+const char ledger_asked[] =
+    "SELECT n, event, tries, made, since, destination, mode, state FROM deliveries"
+    " WHERE mode > 0 AND event = (SELECT n FROM events WHERE id = ?1)";
+const char ledger_spoken[] =
+    "SELECT status, type, headers, body FROM answers WHERE event = ?1";
+
 const char ledger_due_now[] =
     "SELECT n, event, tries, made, since, due, key FROM deliveries"
     " WHERE destination = ?1 AND state = 0 AND due <= ?2 ORDER BY due, n LIMIT ?3";
@@ -51,14 +70,14 @@ const char ledger_due_next[] =
 enum statement {
 	ST_ADD, ST_OPEN, ST_HELD, ST_LEAVE_OUT, ST_RECORD, ST_ATTEMPT, ST_PRUNE,
 	ST_GIVE_WAY, ST_NEXT, ST_PAUSE, ST_RESUME, ST_REPLAY, ST_NEW, ST_DROP,
-	ST_COUNT
+	ST_RECORD_ASKED, ST_SPEAK, ST_IS_ASKED, ST_COUNT
 };
 
 /* "key" of ST_OPEN to ST_LEAVE_OUT: ?2; deliveries_key serves them. */
 static const char *const statements[ST_COUNT] = {
 	[ST_ADD] = "INSERT OR IGNORE INTO deliveries"
-	    " (event, destination, key, state, since, due)"
-	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	    " (event, destination, key, state, since, due, mode)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[ST_OPEN] = "SELECT 1 FROM deliveries WHERE destination = ?1 AND key = ?2"
 	    " AND state < 2 LIMIT 1",
 	[ST_HELD] = "SELECT min(due) FROM deliveries WHERE destination = ?1"
@@ -95,6 +114,13 @@ static const char *const statements[ST_COUNT] = {
 	    " (event, destination, state, since, due)"
 	    " SELECT n, ?2, 0, ?3, ?3 FROM events WHERE n = ?1",
 	[ST_DROP] = "UPDATE deliveries SET state = 4 WHERE n = ?1 AND state < 2",
+	[ST_RECORD_ASKED] = "UPDATE deliveries SET tries = tries + 1, made = ?3,"
+	    " state = CASE WHEN ?2 THEN 2 ELSE state END WHERE n = ?1",
+	[ST_SPEAK] = "INSERT OR IGNORE INTO answers"
+	    " (event, at, status, type, headers, body)"
+	    " SELECT n, ?2, ?3, ?4, ?5, ?6 FROM events WHERE n = ?1",
+	[ST_IS_ASKED] = "SELECT 1 FROM deliveries WHERE mode > 0"
+	    " AND event = (SELECT n FROM events WHERE id = ?1) LIMIT 1",
 };
 
 struct ledger {
@@ -208,9 +234,11 @@ ledger_add(struct ledger *l, int64_t event, const struct forward *f, int64_t now
 	sqlite3_bind_int64(st, 1, event);
 	bind(st, 2, f->to);
 	bind(st, 3, f->key);
-	sqlite3_bind_int(st, 4, behind ? DELIVERY_BEHIND : DELIVERY_WAITS);
+	sqlite3_bind_int(st, 4, f->mode != FORWARD_AFTER ? DELIVERY_MISSED :
+	    behind ? DELIVERY_BEHIND : DELIVERY_WAITS);
 	sqlite3_bind_int64(st, 5, now);
 	sqlite3_bind_int64(st, 6, due);
+	sqlite3_bind_int(st, 7, f->mode);
 	return step(st);
 }
 
@@ -273,6 +301,45 @@ ledger_record(struct ledger *l, const struct attempt *a, enum delivery_state sta
 	if (rc != SQLITE_OK || sqlite3_changes(l->db) == 0)
 		return rc;
 	return let_next(l, a->delivery, due);
+}
+
+int
+ledger_record_asked(struct ledger *l, const struct attempt *a, bool done)
+{
+	sqlite3_stmt *st = l->st[ST_RECORD_ASKED];
+	int rc;
+
+	sqlite3_bind_int64(st, 1, (int64_t)a->delivery);
+	sqlite3_bind_int(st, 2, done);
+	sqlite3_bind_int64(st, 3, (int64_t)a->number);
+	return (rc = step(st)) != SQLITE_OK ? rc : keep_attempt(l, a);
+}
+
+int
+ledger_speak(struct ledger *l, int64_t event, const struct spoken *s, int64_t now)
+{
+	sqlite3_stmt *st = l->st[ST_SPEAK];
+
+	sqlite3_bind_int64(st, 1, event);
+	sqlite3_bind_int64(st, 2, now);
+	sqlite3_bind_int(st, 3, (int)s->status);
+	bind(st, 4, s->type.n > 0 ? s->type : STR(""));
+	bind(st, 5, s->headers.n > 0 ? s->headers : STR(""));
+	sqlite3_bind_blob64(st, 6, s->body.n > 0 ? s->body.p : "", s->body.n,
+	    SQLITE_STATIC);
+	return step(st);
+}
+
+int
+ledger_is_asked(struct ledger *l, const char *id, bool *yes)
+{
+	int64_t one = 0;
+	int rc;
+
+	bind(l->st[ST_IS_ASKED], 1, str_of(id));
+	rc = number(l->st[ST_IS_ASKED], &one);
+	*yes = one == 1;
+	return rc;
 }
 
 int

@@ -14,6 +14,16 @@
  *
  * Dropped by an operator, what WAITS or is BEHIND is LEFT_OUT too.
  *
+ * What is delivered inside a request (mode before_answer or answer) is none of the
+ * lanes' business:
+ *
+ *	 add --> MISSED --the sender asked, and an attempt was taken--> DONE
+ *	           ^  |
+ *	           '--'-- it was not: until the sender asks again, or a replay: --> WAITS
+ *
+ * It is MISSED until it is done, also while it is under way: that is what it is if we
+ * die.  What the sender was told is in answers, one for an event, and never changes.
+ *
  * What is under way still WAITS here: a courier that is killed tries it again, so an
  * event is delivered at least once (promise 5).  Of those with one key only the oldest
  * WAITS, the others are BEHIND: so they go in the order in which they came.
@@ -28,12 +38,13 @@
 
 #include "../base/err.h"
 #include "../event.h"
+#include "../wire.h"
 #include "attempt.h"
 
 #define LEDGER_ATTEMPTS	20	/* of one delivery that are kept, the newest */
 
 /* The tables, for inbox.c's steps. */
-extern const char ledger_schema[];
+extern const char ledger_schema[], ledger_schema_modes[];
 
 /* --- writing: each gives a result code of SQLite ------------------------------ */
 
@@ -56,6 +67,13 @@ int	ledger_add(struct ledger *, int64_t event, const struct forward *,
 int	ledger_record(struct ledger *, const struct attempt *,
 	    enum delivery_state, int64_t due, uint64_t tries);
 
+/* The same of one inside a request: DONE, or as it was.  made: attempts, with this one. */
+int	ledger_record_asked(struct ledger *, const struct attempt *, bool done);
+/* What the sender of an event (events.n) is told; the first that is written stays. */
+int	ledger_speak(struct ledger *, int64_t event, const struct spoken *, int64_t now);
+/* Has an event, by our id, deliveries that are made inside its request? */
+int	ledger_is_asked(struct ledger *, const char *id, bool *yes);
+
 /* Of a destination; now: ms since 1970. */
 int	ledger_pause(struct ledger *, struct str destination, bool on, int64_t now);
 
@@ -76,6 +94,11 @@ int	ledger_drop(struct ledger *, int64_t delivery, bool *dropped);
 
 /* ?1 destination, ?2 now: what is due (at most ?3 rows, the key last), what is next. */
 extern const char ledger_due_now[], ledger_due_next[];
+/*
+ * ?1 events.id: n, event, tries, made, since, destination, mode, state of what is
+ * delivered inside its request.  ?1 events.n: status, type, headers, body.
+ */
+extern const char ledger_asked[], ledger_spoken[];
 
 struct ledger_row {
 	uint64_t	n;		/* deliveries.n */

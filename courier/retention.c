@@ -36,6 +36,7 @@ static const char remove_one[] = "DELETE FROM events WHERE n = ?1";
 static const char *const removals[] = {
 	"DELETE FROM attempts WHERE delivery IN (SELECT n FROM deliveries WHERE "
 	    CLOSED ")",
+	"DELETE FROM answers WHERE " CLOSED,
 	"DELETE FROM deliveries WHERE " CLOSED,
 };
 #define OPEN_MOST	16384	/* of those that wait, passed by in one run */
@@ -194,7 +195,8 @@ remove_rows(struct inbox *b, struct retention *r, int64_t now, unsigned rows,
 		r->floor = 0;
 	r->more = r->removed > 0 && !s.ended;
 	code = inbox_code_of(b, rc, "retention", e);
-	for (size_t i = 0; i < 2 && code == INBOX_OK && r->removed > 0; i++)
+	for (size_t i = 0; i < sizeof(removals) / sizeof(removals[0]) &&
+	    code == INBOX_OK && r->removed > 0; i++)
 		code = run(b, removals[i], first, s.last, e);
 	return code;
 }

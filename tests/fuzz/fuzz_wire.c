@@ -42,6 +42,7 @@ fields(enum wire_type type, struct str body)
 	struct get g = GET(body);
 	struct event event;
 	struct stored stored;
+	struct spoken spoken;
 	struct inbox_row row;
 	struct filter filter;
 	struct deliveries_filter deliveries;
@@ -124,7 +125,14 @@ fields(enum wire_type type, struct str body)
 		put_replay(&b, &replay);
 		put_filter(&b, &filter);
 		break;
-	case WIRE_ANSWER:	/* has no fields yet: a bundle's bytes */
+	case WIRE_ANSWER:
+		put_u64(&b, get_u64(&g));
+		get_stored(&g, &stored);
+		get_spoken(&g, &spoken);
+		put_stored(&b, &stored);
+		put_spoken(&b, &spoken);
+		break;
+	case WIRE_BUNDLE:	/* here its bytes, which cross in a memfd */
 		bundle = bundle_read(body, &e);
 		g.bad = bundle == NULL;
 		g.rest.n = 0;

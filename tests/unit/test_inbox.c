@@ -819,6 +819,47 @@ made_by(const char *name, const char *sql, struct inbox **b, struct err *e)
 	return inbox_settle(*b, e);
 }
 
+/* Each version's rows, which the fixtures make one upon the other. */
+static void
+test_older(void)
+{
+	struct buf sql = BUF(1 << 20);
+	char file[32], name[16];
+	struct inbox *b;
+	struct err e = { .text = "" };
+
+	for (int version = 1; version < INBOX_VERSION; version++) {
+		char *more;
+
+		snprintf(file, sizeof(file), "inbox-v%d.sql", version);
+		snprintf(name, sizeof(name), "old%d", version);
+		more = fixture(file);
+		CHECKF(more != NULL, "tests/data/%s is there", file);
+		if (more == NULL)
+			break;
+		buf_put(&sql, str_of(more));
+		free(more);
+		buf_putc(&sql, '\0');	/* for SQLite; the next stands over it */
+		CHECKF(made_by(name, sql.p, &b, &e) == INBOX_OK,
+		    "an inbox of version %d is taken over: %s", version, e.text);
+		sql.n--;
+		CHECKF(ask(b, "PRAGMA user_version") == INBOX_VERSION &&
+		    ask(b, "SELECT count(*) FROM events") == 1 &&
+		    ask(b, "SELECT count(*) FROM answers") == 0,
+		    "... of version %d, with its event, and what is new", version);
+		if (version >= 3) {
+			CHECK(ask(b, "SELECT count(*) FROM deliveries WHERE mode = 0")
+			    == 2 && ask(b, "SELECT count(*) FROM deliveries WHERE"
+			    " state = 0 AND tries = 1 AND key = 'main'") == 1 &&
+			    ask(b, "SELECT count(*) FROM attempts") == 1 &&
+			    ask(b, "SELECT count(*) FROM paused") == 1,
+			    "... and its deliveries, which are made after the answer");
+		}
+		inbox_free(b);
+	}
+	buf_free(&sql);
+}
+
 static void
 test_versions(void)
 {
@@ -997,6 +1038,7 @@ main(void)
 	test_names_for_engines();
 	test_a_row_is_exact();
 	test_locks();
+	test_older();
 	test_versions();
 	test_settings();
 	sweep_away();

@@ -3,7 +3,7 @@
  * attempt leaves behind; and that each question of it is answered by an index.
  *
  * A real inbox; the steps are a table, and after each the states of all that was added
- * stand in one word: w waits, b behind, d done, x dead, - left out.
+ * stand in one word: w waits, b behind, d done, x dead, - left out, m missed.
  */
 #include <sys/stat.h>
 #include <stdlib.h>
@@ -157,7 +157,7 @@ standing(sqlite3 *db, char *out)
 	sqlite3_prepare_v2(db, "SELECT state FROM deliveries ORDER BY event", -1, &st,
 	    NULL);
 	while (sqlite3_step(st) == SQLITE_ROW)
-		*out++ = "wbdx-"[sqlite3_column_int(st, 0)];
+		*out++ = "wbdx-m"[sqlite3_column_int(st, 0)];
 	*out = '\0';
 	sqlite3_finalize(st);
 }
@@ -298,6 +298,8 @@ plans(void)
 	CHECK(asked >= 9, "the statements of the ledger were looked at");
 	plan(db, ledger_due_now);
 	plan(db, ledger_due_next);
+	plan(db, ledger_asked);
+	plan(db, ledger_spoken);
 	inbox_free(b);
 }
 
@@ -314,6 +316,83 @@ retention_run_once(struct inbox *b, struct retention *r)
 	CHECKF(retention_run(b, r, START, 64, 0, &e) == INBOX_OK, "it runs: %s", e.text);
 	CHECK(inbox_commit(b, &e) == INBOX_OK, "it commits");
 	retention_committed(b, r);
+}
+
+/* What is delivered inside a request, and what its sender is told. */
+static void
+asked(void)
+{
+	struct inbox *b = fresh("asked");
+	struct ledger *l = inbox_ledger(b);
+	sqlite3 *db = inbox_db(b);
+	struct forward f = { .to = STR("first"), .key = STR_NONE,
+	    .mode = FORWARD_BEFORE_ANSWER };
+	struct destination to = { .latest_wins = false };
+	struct attempt a = { .to = &to, .delivery = 1, .number = 1, .code = 500,
+	    .outcome = OUTCOME_DEAD, .output = BUF(16) };
+	struct spoken said = { .status = 200, .type = STR("text/plain"),
+	    .headers = STR(""), .body = STR("first") };
+	static struct retention r;
+	bool made, yes;
+
+	add_event(db, 1);
+	add_event(db, 2);
+	f.mode = FORWARD_AFTER;
+	ledger_add(l, 2, &f, START);
+	f.mode = FORWARD_BEFORE_ANSWER;
+	ledger_add(l, 1, &f, START);
+	f.to = STR("answer");
+	f.mode = FORWARD_ANSWER;
+	ledger_add(l, 1, &f, START);
+	CHECK(ask(db, "SELECT count(*) FROM deliveries WHERE event = 1 AND state = 5") ==
+	    2, "until it is done it is missed, whenever we die");
+	CHECK(ledger_is_asked(l, "id-1", &yes) == SQLITE_OK && yes,
+	    "it is known again by its event");
+	CHECK(ledger_is_asked(l, "id-2", &yes) == SQLITE_OK && !yes,
+	    "what goes after the answer is none");
+	CHECK(ledger_is_asked(l, "id-9", &yes) == SQLITE_OK && !yes,
+	    "nor is what is gone");
+
+	a.delivery = 2;
+	ledger_record_asked(l, &a, false);
+	CHECK(ask(db, "SELECT state FROM deliveries WHERE n = 2") == 5 &&
+	    ask(db, "SELECT made FROM deliveries WHERE n = 2") == 1 &&
+	    ask(db, "SELECT count(*) FROM attempts WHERE delivery = 2") == 1,
+	    "an attempt that failed is written down, and it is missed as before");
+	a.number = 2;
+	a.outcome = OUTCOME_DONE;
+	ledger_record_asked(l, &a, true);
+	CHECK(ask(db, "SELECT state FROM deliveries WHERE n = 2") == 2, "or it is done");
+
+	a.delivery = 3;
+	ledger_replay(l, 1, STR("answer"), START, &made);
+	CHECK(made && ask(db, "SELECT state FROM deliveries WHERE n = 3") == 0,
+	    "what is missed is replayed, after the fact");
+	ledger_record_asked(l, &a, false);
+	CHECK(ask(db, "SELECT state FROM deliveries WHERE n = 3") == 0,
+	    "and a failure for its sender does not end that");
+	ledger_record_asked(l, &a, true);
+	CHECK(ask(db, "SELECT state FROM deliveries WHERE n = 3") == 2,
+	    "though it is done when it was taken");
+
+	CHECK(ledger_speak(l, 1, &said, START) == SQLITE_OK, "an answer is kept");
+	said.body = STR("second");
+	CHECK(ledger_speak(l, 1, &said, START) == SQLITE_OK &&
+	    ask(db, "SELECT body = x'6669727374' FROM answers") == 1,
+	    "the first one stays");
+	CHECK(ledger_speak(l, 9, &said, START) == SQLITE_OK &&
+	    ask(db, "SELECT count(*) FROM answers") == 1,
+	    "of an event that is gone there is none");
+
+	ledger_record(l, &(struct attempt){ .to = &to, .delivery = 1, .number = 1,
+	    .outcome = OUTCOME_DONE, .output = BUF(16) }, DELIVERY_DONE, START, 1);
+	inbox_limit(b, &(struct inbox_limits){ .age = 1 });
+	retention_run_once(b, &r);
+	CHECK(ask(db, "SELECT count(*) FROM events") == 0 &&
+	    ask(db, "SELECT count(*) FROM deliveries") == 0 &&
+	    ask(db, "SELECT count(*) FROM answers") == 0,
+	    "what is missed holds up no event's end, and an answer goes with its event");
+	inbox_free(b);
 }
 
 static void
@@ -372,6 +451,7 @@ main(void)
 		return 1;
 	steps();
 	times();
+	asked();
 	kept_attempts();
 	plans();
 	kept_events();

@@ -283,43 +283,43 @@ static const struct {
 	int		 want;		/* of wire_next() */
 } heads[] = {
 #define S(lit)	{ lit, sizeof(lit) - 1 }
-	{ "a message", S("\0\0\0\x08\x0c\x02\0\0" "12345678"), DOOR_WORKER, 0,
+	{ "a message", S("\0\0\0\x08\x0c\x03\0\0" "12345678"), DOOR_WORKER, 0,
 	    1 },
-	{ "a message of no bytes", S("\0\0\0\0\x44\x02\0\0"), DOOR_MASTER, 0,
+	{ "a message of no bytes", S("\0\0\0\0\x44\x03\0\0"), DOOR_MASTER, 0,
 	    1 },
 	{ "half a head", S("\0\0\0\x08"), DOOR_WORKER, 0, 0 },
-	{ "half a message", S("\0\0\0\x08\x0c\x02\0\0" "1234"), DOOR_WORKER, 0,
+	{ "half a message", S("\0\0\0\x08\x0c\x03\0\0" "1234"), DOOR_WORKER, 0,
 	    0 },
-	{ "a row with its descriptor", S("\0\0\0\x08\x42\x02\x01\0" "12345678"),
+	{ "a row with its descriptor", S("\0\0\0\x08\x42\x03\x01\0" "12345678"),
 	    DOOR_MASTER, 1, 1 },
 	{ "a row that may have one has none",
-	    S("\0\0\0\x08\x42\x02\0\0" "12345678"), DOOR_MASTER, 0, 1 },
+	    S("\0\0\0\x08\x42\x03\0\0" "12345678"), DOOR_MASTER, 0, 1 },
 	{ "a type that is not in the table",
-	    S("\0\0\0\x08\x0f\x02\0\0" "12345678"), DOOR_WORKER, 0, -1 },
-	{ "type 0", S("\0\0\0\0\0\x02\0\0"), DOOR_WORKER, 0, -1 },
-	{ "another door's type", S("\0\0\0\x08\x0c\x02\0\0" "12345678"),
+	    S("\0\0\0\x08\x0f\x03\0\0" "12345678"), DOOR_WORKER, 0, -1 },
+	{ "type 0", S("\0\0\0\0\0\x03\0\0"), DOOR_WORKER, 0, -1 },
+	{ "another door's type", S("\0\0\0\x08\x0c\x03\0\0" "12345678"),
 	    DOOR_MASTER, 0, -1 },
-	{ "an operator does not say event", S("\0\0\0\x08\x03\x02\0\0"),
+	{ "an operator does not say event", S("\0\0\0\x08\x03\x03\0\0"),
 	    DOOR_OPERATOR, 0, -1 },
-	{ "a worker does not say list", S("\0\0\0\x08\x20\x02\0\0"),
+	{ "a worker does not say list", S("\0\0\0\x08\x20\x03\0\0"),
 	    DOOR_WORKER, 0, -1 },
-	{ "one byte over the row", S("\0\0\0\x09\x0c\x02\0\0" "123456789"),
+	{ "one byte over the row", S("\0\0\0\x09\x0c\x03\0\0" "123456789"),
 	    DOOR_WORKER, 0, -1 },
-	{ "over the row, before it came", S("\0\0\0\x09\x0c\x02\0\0"),
+	{ "over the row, before it came", S("\0\0\0\x09\x0c\x03\0\0"),
 	    DOOR_WORKER, 0, -1 },
-	{ "4 GB", S("\xff\xff\xff\xff\x03\x02\0\0"), DOOR_WORKER, 0, -1 },
-	{ "an older version", S("\0\0\0\x08\x0c\x01\0\0" "12345678"),
+	{ "4 GB", S("\xff\xff\xff\xff\x03\x03\0\0"), DOOR_WORKER, 0, -1 },
+	{ "an older version", S("\0\0\0\x08\x0c\x02\0\0" "12345678"),
 	    DOOR_WORKER, 0, -1 },
-	{ "a newer version", S("\0\0\0\x08\x0c\x03\0\0" "12345678"),
+	{ "a newer version", S("\0\0\0\x08\x0c\x04\0\0" "12345678"),
 	    DOOR_WORKER, 0, -1 },
-	{ "an unknown flag", S("\0\0\0\x08\x0c\x02\x02\0" "12345678"),
+	{ "an unknown flag", S("\0\0\0\x08\x0c\x03\x02\0" "12345678"),
 	    DOOR_WORKER, 0, -1 },
-	{ "a last byte that is not zero", S("\0\0\0\x08\x0c\x02\0\x01"
+	{ "a last byte that is not zero", S("\0\0\0\x08\x0c\x03\0\x01"
 	    "12345678"), DOOR_WORKER, 0, -1 },
 	{ "a flag without its descriptor",
-	    S("\0\0\0\x08\x42\x02\x01\0" "12345678"), DOOR_MASTER, 0, -1 },
+	    S("\0\0\0\x08\x42\x03\x01\0" "12345678"), DOOR_MASTER, 0, -1 },
 	{ "a descriptor where the row has none",
-	    S("\0\0\0\x08\x0c\x02\x01\0" "12345678"), DOOR_WORKER, 1, -1 },
+	    S("\0\0\0\x08\x0c\x03\x01\0" "12345678"), DOOR_WORKER, 1, -1 },
 	{ "HTTP", S("GET / HTTP/1.1\r\n\r\n"), DOOR_WORKER, 0, -1 },
 };
 
@@ -355,7 +355,7 @@ strangers(void)
 	CHECK(open_fds() == before, "no descriptor is left open");
 
 	w = listener(DOOR_WORKER, &fd);
-	say(fd, STR("\0\0\0\x08\x0c\x02\0\0" "12345678"), 1, 1);
+	say(fd, STR("\0\0\0\x08\x0c\x03\0\0" "12345678"), 1, 1);
 	CHECK(wire_receive(w, &e) == 0 && wire_next(w, &m, &e) == 1 && m.fd ==
 	    -1 && wire_next(w, &m, &e) == -1,
 	    "a descriptor that no message asks for ends it");
@@ -363,7 +363,7 @@ strangers(void)
 	close(fd);
 	for (i = 2; i <= 8; i++) {
 		w = listener(DOOR_MASTER, &fd);
-		say(fd, STR("\0\0\0\x08\x42\x02\x01\0" "12345678"), 1,
+		say(fd, STR("\0\0\0\x08\x42\x03\x01\0" "12345678"), 1,
 		    (size_t)i);
 		CHECKF(wire_receive(w, &e) == -1 && e.code == ERR_PROTOCOL,
 		    "%d descriptors end it", i);
@@ -375,7 +375,7 @@ strangers(void)
 	/* A flood of them, with nothing read. */
 	w = listener(DOOR_MASTER, &fd);
 	for (i = 0; i < 100; i++) {
-		say(fd, STR("\0\0\0\x08\x42\x02\x01\0" "12345678"), 1, 1);
+		say(fd, STR("\0\0\0\x08\x42\x03\x01\0" "12345678"), 1, 1);
 		if (wire_receive(w, &e) == -1)
 			break;
 	}
@@ -396,7 +396,7 @@ strangers(void)
 
 	/* The end. */
 	w = listener(DOOR_WORKER, &fd);
-	say(fd, STR("\0\0\0\x08\x0c\x02\0\0" "12345678"), -1, 0);
+	say(fd, STR("\0\0\0\x08\x0c\x03\0\0" "12345678"), -1, 0);
 	close(fd);
 	CHECK(wire_receive(w, &e) == 0 && wire_next(w, &m, &e) == 1 &&
 	    wire_receive(w, &e) == -1 && e.code == ERR_AWAY,
@@ -408,7 +408,7 @@ strangers(void)
 
 	/* A door that narrows. */
 	w = listener(DOOR_WORKER | DOOR_OPERATOR, &fd);
-	say(fd, STR("\0\0\0\0\x20\x02\0\0\0\0\0\x08\x03\x02\0\0"), -1, 0);
+	say(fd, STR("\0\0\0\0\x20\x03\0\0\0\0\0\x08\x03\x03\0\0"), -1, 0);
 	wire_receive(w, &e);
 	CHECK(wire_next(w, &m, &e) == 1 && m.type == WIRE_LIST,
 	    "before hello either may speak");
@@ -420,7 +420,7 @@ strangers(void)
 	/* Byte by byte. */
 	w = listener(DOOR_MASTER, &fd);
 	for (i = 0; i < 16; i++) {
-		struct str one = STR("\0\0\0\x08\x42\x02\x01\0" "12345678");
+		struct str one = STR("\0\0\0\x08\x42\x03\x01\0" "12345678");
 
 		CHECK(wire_next(w, &m, &e) == 0, "not whole yet");
 		say(fd, str_head(str_skip(one, (size_t)i), 1), 1, i == 0);
@@ -556,6 +556,8 @@ doors(void)
 	t[] = {
 		{ WIRE_WANT_KEY, DOOR_WORKER, 8 + 4 + 1000 + 1 + 4 + KEY_NAME_LEN + 1 },
 		{ WIRE_KEY, DOOR_WORKER, 8 + 4 + WIRE_KEY_MAX + 4 },
+		{ WIRE_ANSWER, DOOR_WORKER, 8 + 64 + 2 + 4 + SPOKEN_TYPE + 4 +
+		    SPOKEN_HEADERS + 4 + SPOKEN_BODY },
 		{ WIRE_WANT_SECRET, DOOR_WORKER, 8 + 4 + 64 },
 		{ WIRE_SECRET, DOOR_WORKER, 8 + 4 + 512 },
 		{ WIRE_CAPTURE, DOOR_WORKER, 8 + 4 + 4 * 65 + 4 + 512 },
@@ -613,23 +615,27 @@ forwards(void)
 		size_t to, key;
 		unsigned times, extra;
 		bool good;
+		unsigned mode;
 	} t[] = {
-		{ "none", 1, 0, 0, 0, true },
-		{ "one of the longest", FORWARD_NAME_MAX, FORWARD_KEY_MAX, 1, 0, true },
-		{ "as many as may be", 5, 3, FORWARD_MOST, 0, true },
-		{ "one too many", 5, 3, FORWARD_MOST + 1, 0, false },
-		{ "a name of one byte too many", FORWARD_NAME_MAX + 1, 0, 1, 0, false },
-		{ "no name", 0, 0, 1, 0, false },
-		{ "a key of one byte too many", 1, FORWARD_KEY_MAX + 1, 1, 0, false },
-		{ "a byte behind the last", 5, 3, 1, 1, false },
-		{ "the beginning of another", 5, 3, 1, 7, false },
+		{ "none", 1, 0, 0, 0, true, 0 },
+		{ "one of the longest", FORWARD_NAME_MAX, FORWARD_KEY_MAX, 1, 0, true, 0 },
+		{ "as many as may be", 5, 3, FORWARD_MOST, 0, true, 0 },
+		{ "one too many", 5, 3, FORWARD_MOST + 1, 0, false, 0 },
+		{ "a name of one byte too many", FORWARD_NAME_MAX + 1, 0, 1, 0, false, 0 },
+		{ "no name", 0, 0, 1, 0, false, 0 },
+		{ "a key of one byte too many", 1, FORWARD_KEY_MAX + 1, 1, 0, false, 0 },
+		{ "a byte behind the last", 5, 3, 1, 1, false, 0 },
+		{ "the beginning of another", 5, 3, 1, 7, false, 0 },
+		{ "inside the request", 5, 3, 1, 0, true, FORWARD_ANSWER },
+		{ "in a mode that there is not", 5, 3, 1, 0, false, FORWARD_MODES },
 	};
 	static const char zeros[512];
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		struct buf all = BUF(100000), b = BUF(100000);
 		struct forward f = { .to = { zeros, t[i].to },
-		    .key = { zeros, t[i].key }, .latest = true, .delay = UINT32_MAX };
+		    .key = { zeros, t[i].key }, .latest = true, .delay = UINT32_MAX,
+		    .mode = (enum forward_mode)t[i].mode };
 		struct event e = an_event(), back;
 		struct get g;
 
@@ -643,6 +649,48 @@ forwards(void)
 		CHECKF(get_done(&g) == t[i].good, "destinations of an event: %s",
 		    t[i].says);
 		buf_free(&all);
+		buf_free(&b);
+	}
+}
+
+/* Nothing in an answer is a line of its own making. */
+static void
+answers(void)
+{
+	static const struct {
+		const char *says;
+		unsigned status;
+		const char *type, *headers;
+		size_t body;
+		bool good;
+	} t[] = {
+		{ "one", 200, "text/plain", "Content-Language: de\r\n", 5, true },
+		{ "nothing but a status", 204, "", "", 0, true },
+		{ "two lines", 200, "", "A: b\r\nC: d\r\n", 0, true },
+		{ "the longest", 599, "", "", SPOKEN_BODY, true },
+		{ "one byte longer", 200, "", "", SPOKEN_BODY + 1, false },
+		{ "status 199", 199, "", "", 0, false },
+		{ "status 600", 600, "", "", 0, false },
+		{ "a line's end in the type", 200, "a/b\r\nSet-Cookie: x", "", 0, false },
+		{ "a line without its end", 200, "", "A: b", 0, false },
+		{ "a bare line feed", 200, "", "A: b\nC: d\r\n", 0, false },
+		{ "a line that is none", 200, "", "nothing\r\n", 0, false },
+		{ "a line without a name", 200, "", ": b\r\n", 0, false },
+		{ "the end of the head", 200, "", "A: b\r\n\r\n", 0, false },
+		{ "a byte that is not ASCII", 200, "", "A: \xc3\xa4\r\n", 0, false },
+	};
+	static char body[SPOKEN_BODY + 1];
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct buf b = BUF(SPOKEN_BODY + 4096);
+		struct spoken s = { .status = t[i].status, .type = str_of(t[i].type),
+		    .headers = str_of(t[i].headers), .body = { body, t[i].body } }, s2;
+		struct get g;
+
+		put_spoken(&b, &s);
+		g = GET(((struct str){ test_flush(b.p, b.n), b.n }));
+		get_spoken(&g, &s2);
+		CHECKF(get_done(&g) == t[i].good, "an answer: %s", t[i].says);
 		buf_free(&b);
 	}
 }
@@ -697,6 +745,7 @@ main(void)
 {
 	fields();
 	forwards();
+	answers();
 	delivery_rows();
 	doors();
 	strangers();
