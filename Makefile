@@ -62,7 +62,7 @@ COURIER	= courier/main courier/door courier/store_sqlite courier/batch courier/b
 	  courier/checkpoint courier/reader courier/reader_deliveries \
 	  courier/half courier/transfer courier/keys \
 	  courier/captured courier/quarantine courier/errands \
-	  courier/ledger courier/delivery courier/attempt \
+	  courier/ledger courier/delivery courier/asking courier/attempt \
 	  courier/exec courier/google courier/http courier/totals \
 	  courier/engine courier/claim $(ENGINES)
 # Requests made, not judged: in the tool and the tests, never in the handler.
@@ -131,7 +131,7 @@ $(BUILD)/tests/test_ledger: tests/unit/test_ledger.c tests/unit/test.h \
 	    -lsqlite3 -ljson-c -lcrypto
 
 $(BUILD)/tests/test_delivery: tests/unit/test_delivery.c tests/unit/test.h \
-    $(call obj,courier/delivery courier/batch courier/checkpoint courier/retention \
+    $(call obj,courier/delivery courier/asking courier/batch courier/checkpoint courier/retention \
     courier/bodies courier/inbox courier/ledger courier/repeat_key courier/gather \
     courier/half courier/attempt courier/exec courier/http courier/google courier/transfer \
     courier/store_sqlite courier/totals $(WALL) $(BASE))

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "bundle.h"
+#include "event.h"
 
 #define CONF_TEXT_MAX		(4 << 20)	/* bytes of a file */
 #define CONF_BUCKET_MAX		2000	/* bytes of "claim_check" */
@@ -109,6 +110,13 @@ struct destination {
 	int64_t		 retry_most;
 	uint64_t	 tries;		/* then it is dead; 0: until give_up */
 	int64_t		 give_up;	/* ms from the commit, then it is dead */
+
+	/* what it has to do with the answer */
+	struct str	own_mode;	/* as it is written */
+	enum forward_mode mode;
+	uint64_t	 answer_limit;	/* bytes of an answer */
+	struct str	answer_type;	/* Content-Type of a program's, and of */
+	struct str	fallback;	/* what is answered if it fails; empty: 503 */
 };
 
 /* One entry of a hook's "deliver". */

@@ -25,5 +25,7 @@ attempt_free(struct attempt *a)
 	if (a->event.body_fd != -1)
 		close(a->event.body_fd);
 	buf_free(&a->output);
+	buf_free(&a->answer);
+	buf_free(&a->headers);
 	arena_free(a->arena);	/* and itself, which lives in it */
 }

@@ -14,6 +14,7 @@
 #include "../base/buf.h"
 #include "../conf.h"
 #include "../event.h"
+#include "../wire.h"
 
 #define ATTEMPT_OUTPUT	4096		/* bytes of output that are kept */
 #define ATTEMPT_SENTENCE 200
@@ -27,6 +28,7 @@ struct attempt {
 	uint64_t	 number;	/* 1: the first for this delivery */
 	int64_t		 at;		/* ms since 1970 */
 	int64_t		 began;		/* steady ms */
+	int64_t		 timeout;	/* ms; the destination's, or what a request has left */
 
 	/* What came of it: the sender's. */
 	enum outcome	 outcome;
@@ -35,6 +37,12 @@ struct attempt {
 	int64_t		 retry_after;	/* ms that the destination asked for; 0 */
 	char		 sentence[ATTEMPT_SENTENCE];	/* without secrets */
 	struct buf	 output;	/* its first bytes, at most its limit */
+
+	/* Where what it says goes back to the sender; limit 0: it does not. */
+	struct buf	 answer;	/* all of it */
+	unsigned	 status;	/* of HTTP */
+	char		 type[SPOKEN_TYPE + 1];	/* Content-Type */
+	struct buf	 headers;	/* more lines */
 
 	void		*sender;	/* of the sender, while it has it */
 	struct arena	*arena;		/* the event's strings live here */

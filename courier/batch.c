@@ -512,6 +512,7 @@ put_all(struct batch *b, struct puts *some, int64_t now, bool *forwards,
 		code = inbox_put(b->inbox, &p->event, now, &a, e);
 		p->kept = a.kept;
 		p->stored = a.stored;
+		p->asked = a.asked;
 		*forwards |= a.forwards > 0;
 		p->refusal = a.refusal;
 		p->why = a.refusal == 0 ? NULL

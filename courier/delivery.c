@@ -1,4 +1,5 @@
 /* delivery.c - see delivery.h. */
+#include <sys/eventfd.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -10,12 +11,10 @@
 
 #include "../base/os.h"
 #include "../base/when.h"
-#include "attempt.h"
 #include "bodies.h"
-#include "delivery.h"
+#include "delivery_parts.h"
 #include "exec.h"
 #include "http.h"
-#include "ledger.h"
 
 #define EVENT_MEMORY	(4u << 20)	/* of one event's texts and body */
 #define BUSY_MOST	1024		/* of one lane: under way, or not written down */
@@ -24,65 +23,6 @@
 #define CENSUS_MS	5000		/* between two countings of what waits */
 #define CENSUS_MOST	100000		/* deliveries of one destination in it */
 #define NEVER		INT64_MAX
-
-/* One attempt on its way; the first member is what senders see. */
-struct job {
-	struct attempt	 attempt;
-	struct order	 order;
-	struct delivery	*delivery;
-	struct lane	*lane;
-	struct half	*half;
-	struct job	*next;
-	struct str	 key;		/* .p NULL: it has none */
-	uint64_t	 tries;		/* before this one; with it, when it counts */
-	int64_t		 since;		/* ms since 1970 */
-	size_t		 bytes;
-	bool		 given;		/* its destination was asked */
-
-	/* What it comes to. */
-	enum delivery_state state;
-	int64_t		 due;
-	bool		 noted;		/* it is written down */
-};
-
-struct lane {
-	struct lane	*next;
-	struct str	 name;		/* ours */
-	const struct destination *to;	/* of the half; NULL: there is none now */
-	struct job	*jobs;		/* under way, or not written down */
-	unsigned	 njobs;
-	_Atomic unsigned running;
-	bool		 look;		/* something may be due */
-	int64_t		 next_due;	/* ms since 1970, or NEVER */
-	unsigned	 failures;	/* one after the other */
-	_Atomic int64_t	 closed_until;	/* steady ms, or 0 */
-};
-
-struct delivery {
-	struct inbox	*inbox;
-	struct inbox_side *side;
-	struct batch	*batch;
-	struct totals	*totals;
-	struct log	*log;
-	struct exec	*exec;
-	struct http	*http;
-	pthread_t	 thread;
-	bool		 started;
-
-	pthread_mutex_t	 lock;		/* of all until the empty line, and of lanes */
-	pthread_cond_t	 work;
-	struct attempt	*ended;		/* by a sender */
-	struct job	*written;	/* by the batch; through job->next */
-	bool		 awake;
-	bool		 stop;
-	struct half	*next_half;
-
-	struct half	*half;		/* the thread's own, as what follows */
-	struct lane	*lanes;
-	unsigned	 running;
-	size_t		 bytes;
-	int64_t		 census_at;	/* steady ms */
-};
 
 /* --- what others tell ---------------------------------------------------------- */
 
@@ -108,10 +48,10 @@ static enum inbox_code
 write_down(struct order *o, struct inbox *inbox, int64_t now, struct err *e)
 {
 	struct job *j = job_of(o);
-	int rc = ledger_record(inbox_ledger(inbox), &j->attempt, j->state, j->due,
-	    j->tries);
+	struct ledger *l = inbox_ledger(inbox);
+	int rc = j->asking != NULL ? asking_write(j, l, now) :
+	    ledger_record(l, &j->attempt, j->state, j->due, j->tries);
 
-	(void)now;
 	return inbox_code_of(inbox, rc, "writing an attempt down", e);
 }
 
@@ -240,8 +180,8 @@ is_busy(const struct lane *l, const struct ledger_row *r)
 }
 
 /* How many more may be begun now. */
-static unsigned
-room(const struct delivery *d, const struct lane *l, int64_t steady)
+unsigned
+lane_room(const struct delivery *d, const struct lane *l, int64_t steady)
 {
 	unsigned most = l->to->one_at_a_time ? 1 : (unsigned)l->to->concurrency;
 
@@ -341,7 +281,7 @@ judge(struct delivery *d, struct job *j, bool stopping)
 
 	j->due = now;
 	if (a->outcome == OUTCOME_LATER && stopping) {
-		j->state = DELIVERY_WAITS;
+		j->state = j->asking != NULL ? DELIVERY_MISSED : DELIVERY_WAITS;
 		return;
 	}
 	j->tries++;
@@ -350,6 +290,11 @@ judge(struct delivery *d, struct job *j, bool stopping)
 	else if (j->given)
 		lane_answered(d, j->lane);
 	j->state = a->outcome == OUTCOME_DONE ? DELIVERY_DONE : DELIVERY_DEAD;
+	if (j->asking != NULL) {	/* whose next try is its sender's */
+		if (j->state == DELIVERY_DEAD)
+			j->state = DELIVERY_MISSED;
+		return;
+	}
 	if (a->outcome != OUTCOME_LATER || now >= end ||
 	    (to->tries > 0 && j->tries >= to->tries))
 		return;
@@ -367,6 +312,9 @@ attempt_ended(struct delivery *d, struct job *j, bool stopping)
 #ifdef TEST_DONE_BEFORE_TRIED	/* and never takes it back */
 	j->state = DELIVERY_DONE;
 #endif
+	/* Who is told 503 because we stop will ask again, and may have an answer then. */
+	if (j->asking != NULL && (!stopping || j->state == DELIVERY_DONE))
+		asking_judged(j);
 	tell(d, j);
 	totals_attempt(d->totals, j->lane->name, j->attempt.outcome, j->attempt.took);
 	j->order.write = write_down;
@@ -453,7 +401,8 @@ take_row(struct delivery *d, struct attempt *a, sqlite3_stmt *st, int *why)
 }
 
 static struct job *
-job_new(struct delivery *d, struct lane *l, const struct ledger_row *r)
+job_new(struct delivery *d, struct lane *l, const struct ledger_row *r,
+    int64_t timeout)
 {
 	struct arena *arena = arena_new(EVENT_MEMORY);
 	struct job *j = arena == NULL ? NULL : arena_alloc(arena, sizeof(*j));
@@ -465,6 +414,7 @@ job_new(struct delivery *d, struct lane *l, const struct ledger_row *r)
 	j->attempt = (struct attempt){ .to = l->to, .secrets = d->half->bundle,
 	    .event.body_fd = -1, .delivery = r->n, .number = r->made + 1,
 	    .at = when_now(), .began = when_steady(), .code = -1,
+	    .timeout = timeout < l->to->timeout ? timeout : l->to->timeout,
 	    .output = BUF(ATTEMPT_OUTPUT), .arena = arena };
 	j->delivery = d;
 	j->lane = l;
@@ -539,15 +489,19 @@ load(struct delivery *d, sqlite3 *db, uint64_t event, struct attempt *a)
 	return 0;
 }
 
-/* false: not now. */
-static bool
-begin(struct delivery *d, struct lane *l, sqlite3 *db, const struct ledger_row *r)
+bool
+job_begin(struct delivery *d, struct lane *l, sqlite3 *db, const struct ledger_row *r,
+    struct asking *asking, struct piece *piece, int64_t timeout)
 {
-	struct job *j = job_new(d, l, r);
+	struct job *j = job_new(d, l, r, timeout);
 	int whole;
 
 	if (j == NULL)
 		return false;
+	j->asking = asking;
+	j->piece = piece;
+	if (piece != NULL)
+		asking_prepare(j);
 	if ((whole = load(d, db, r->event, &j->attempt)) == -1) {
 		job_free(j);
 		return false;
@@ -577,8 +531,8 @@ begin(struct delivery *d, struct lane *l, sqlite3 *db, const struct ledger_row *
 
 static const char is_paused[] = "SELECT 1 FROM paused WHERE destination = ?1";
 
-static sqlite3_stmt *
-ask(sqlite3 *db, const char *sql, struct str name, int64_t now)
+sqlite3_stmt *
+delivery_query(sqlite3 *db, const char *sql, struct str name, int64_t now)
 {
 	sqlite3_stmt *st = NULL;
 
@@ -594,12 +548,20 @@ ask(sqlite3 *db, const char *sql, struct str name, int64_t now)
 static bool
 number(sqlite3 *db, const char *sql, struct str name, int64_t now, int64_t *out)
 {
-	sqlite3_stmt *st = ask(db, sql, name, now);
+	sqlite3_stmt *st = delivery_query(db, sql, name, now);
 	int rc = st == NULL ? SQLITE_ERROR : sqlite3_step(st);
 
 	*out = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
 	sqlite3_finalize(st);
 	return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+int
+lane_paused(const struct lane *l, sqlite3 *db)
+{
+	int64_t paused;
+
+	return number(db, is_paused, l->name, 0, &paused) ? paused != 0 : -1;
 }
 
 #define ROWS	64		/* of one look */
@@ -628,7 +590,7 @@ static bool
 due_rows(struct lane *l, sqlite3 *db, int64_t now, unsigned most,
     struct ledger_row *rows, size_t *n)
 {
-	sqlite3_stmt *st = ask(db, ledger_due_now, l->name, now);
+	sqlite3_stmt *st = delivery_query(db, ledger_due_now, l->name, now);
 	int rc = st == NULL ? SQLITE_ERROR : SQLITE_DONE;
 	bool follows;
 
@@ -653,11 +615,12 @@ static void
 look(struct delivery *d, struct lane *l)
 {
 	struct ledger_row rows[ROWS];
-	unsigned free_ones = room(d, l, when_steady());
-	int64_t now = when_now(), paused, next;
+	unsigned free_ones = lane_room(d, l, when_steady());
+	int64_t now = when_now(), next;
 	struct err e;
 	size_t n = 0, i = 0;
 	sqlite3 *db;
+	int paused;
 	bool ok;
 
 	if (free_ones == 0)
@@ -669,10 +632,12 @@ look(struct delivery *d, struct lane *l)
 		return;		/* it is being recovered */
 	if (free_ones > ROWS)
 		free_ones = ROWS;
-	ok = number(db, is_paused, l->name, 0, &paused) && (paused != 0 ||
+	paused = lane_paused(l, db);
+	ok = paused != -1 && (paused == 1 ||
 	    due_rows(l, db, now, free_ones, rows, &n)) &&
 	    number(db, ledger_due_next, l->name, now, &next);
-	for (i = 0; ok && i < n && begin(d, l, db, &rows[i]); i++)
+	for (i = 0; ok && i < n && job_begin(d, l, db, &rows[i], NULL, NULL,
+	    INT64_MAX); i++)
 		;
 	inbox_side_leave(d->side);
 	if (!ok || i < n)
@@ -706,7 +671,7 @@ census(struct delivery *d)
 
 		if ((db = inbox_side_enter(d->side, &e)) == NULL)
 			return;
-		st = ask(db, waiting, l->name, CENSUS_MOST);
+		st = delivery_query(db, waiting, l->name, CENSUS_MOST);
 		if (st != NULL && sqlite3_step(st) == SQLITE_ROW) {
 			wait = (uint64_t)sqlite3_column_int64(st, 0);
 			oldest = sqlite3_column_int64(st, 1);
@@ -736,12 +701,12 @@ patience(const struct delivery *d)
 			until = l->closed_until - steady;
 		else if (l->next_due != NEVER)
 			until = l->next_due > now ? l->next_due - now : 0;
-		if (l->look && room(d, l, steady) > 0)
+		if (l->look && lane_room(d, l, steady) > 0)
 			until = 0;
 		if (until < ms)
 			ms = until;
 	}
-	return ms;
+	return d->asking_at - steady < ms ? d->asking_at - steady : ms;
 }
 
 /* With the lock held. */
@@ -751,7 +716,8 @@ wait_for_work(struct delivery *d)
 	struct timespec until;
 	int64_t ms;
 
-	if (d->ended != NULL || d->written != NULL || d->awake || d->stop ||
+	if (d->ended != NULL || d->written != NULL || d->asked.first != NULL ||
+	    d->spoken != NULL || d->awake || d->stop ||
 	    d->next_half != NULL || (ms = patience(d)) <= 0)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &until);
@@ -769,9 +735,13 @@ static void
 take_told(struct delivery *d, bool stopping)
 {
 	struct attempt *done, *a;
+	struct asking *spoken;
 	struct job *noted, *j;
+	struct puts asked;
 	struct half *half;
 	bool awake;
+
+	puts_init(&asked);
 
 	pthread_mutex_lock(&d->lock);
 	if (!stopping)
@@ -780,8 +750,11 @@ take_told(struct delivery *d, bool stopping)
 	noted = d->written;
 	half = d->next_half;
 	awake = d->awake;
+	spoken = d->spoken;
+	puts_move(&asked, &d->asked);
 	d->ended = NULL;
 	d->written = NULL;
+	d->spoken = NULL;
 	d->next_half = NULL;
 	d->awake = false;
 	pthread_mutex_unlock(&d->lock);
@@ -794,11 +767,16 @@ take_told(struct delivery *d, bool stopping)
 	}
 	while ((j = noted) != NULL) {
 		noted = j->order.next != NULL ? job_of(j->order.next) : NULL;
-		if (j->noted && j->state != DELIVERY_WAITS)
+		if (j->asking != NULL)
+			asking_written(j);
+		if (j->noted && (j->state == DELIVERY_DONE ||
+		    j->state == DELIVERY_DEAD))
 			totals_delivery(d->totals, j->lane->name,
 			    j->state == DELIVERY_DONE);
 		forget(d, j);
 	}
+	asking_spoken(spoken);
+	asking_take(d, &asked);
 	for (struct lane *l = d->lanes; awake && l != NULL; l = l->next)
 		l->look = true;
 }
@@ -812,6 +790,7 @@ run(void *arg)
 	pthread_setname_np(pthread_self(), "delivery");
 	while (!stop) {
 		take_told(d, false);
+		asking_turn(d);		/* somebody waits for those */
 		for (struct lane *l = d->lanes; l != NULL; l = l->next) {
 			if (l->next_due <= when_now()) {
 				l->look = true;
@@ -848,6 +827,9 @@ delivery_start(struct inbox *inbox, struct batch *batch, struct totals *totals,
 	d->batch = batch;
 	d->totals = totals;
 	d->log = log;
+	puts_init(&d->asked);
+	puts_init(&d->told);
+	d->asking_at = NEVER;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -856,7 +838,8 @@ delivery_start(struct inbox *inbox, struct batch *batch, struct totals *totals,
 	snprintf(ca_file, sizeof(ca_file), "%.*s", STR_ARG(half->conf->ca_file));
 	take_half(d, half);
 	err_set(e, ERR_OS, "no thread for deliveries");
-	if ((d->side = inbox_side_new(inbox, true)) == NULL ||
+	if ((d->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1 ||
+	    (d->side = inbox_side_new(inbox, true)) == NULL ||
 	    (d->exec = exec_start(log, &taker, e)) == NULL ||
 	    (d->http = http_start(ca_file[0] != '\0' ? ca_file : NULL, log, &taker,
 	    e)) == NULL || pthread_create(&d->thread, NULL, run, d) != 0) {
@@ -887,6 +870,7 @@ delivery_stop(struct delivery *d)
 	d->exec = NULL;
 	d->http = NULL;
 	take_told(d, true);
+	asking_stop(d);
 }
 
 void
@@ -906,6 +890,9 @@ delivery_free(struct delivery *d)
 		}
 		free(l);
 	}
+	asking_free_all(d);
+	if (d->fd != -1)
+		close(d->fd);
 	if (d->side != NULL)
 		inbox_side_free(d->side);
 	half_drop(d->half);

@@ -18,6 +18,16 @@
  * were, the lane is closed for as long as a retry would wait, at most CIRCUIT_MOST; then
  * one attempt shows whether it is open again. So a destination that is away costs no
  * event its tries.
+ *
+ * An event whose sender must not be answered before some of its destinations have it
+ * (modes before_answer and answer) is asked for by the door once it is stored:
+ *
+ *	door --delivery_ask--> all before_answer, beside each other --> answer --> told
+ *	                         |  one failed, or out of time            |
+ *	                         '--> told: refused                       '--> its fallback
+ *
+ * Repeats that come meanwhile wait with the first. What is done is written down, with
+ * what the sender is to be told, before it is told: the next repeat is told the same.
  */
 #ifndef COURIER_DELIVERY_H
 #define COURIER_DELIVERY_H
@@ -25,6 +35,7 @@
 #include "batch.h"
 #include "half.h"
 #include "inbox.h"
+#include "put.h"
 #include "totals.h"
 
 #define CIRCUIT_FAILURES	5
@@ -46,6 +57,17 @@ void		 delivery_wake(void *delivery);
  */
 void		 delivery_stop(struct delivery *);	/* takes NULL */
 void		 delivery_free(struct delivery *);	/* takes NULL */
+
+/*
+ * What of a put's event comes before its answer; it is stored, or a repeat.  Until it is
+ * back by delivery_take() it is ours: with a refusal, or with what is to be said.
+ * false: too many, or we stop; it stays the caller's.
+ */
+bool		 delivery_ask(struct delivery *, struct put *);
+int		 delivery_fd(const struct delivery *);	/* readable: some are back */
+void		 delivery_take(struct delivery *, struct puts *);
+/* No more are taken; how many are not back. */
+size_t		 delivery_drain(struct delivery *);
 
 /* What its memory says of a destination; false: it is not in the configuration. */
 struct delivery_lane {

@@ -14,10 +14,11 @@
 #include "bodies.h"
 #include "door.h"
 
-#define OUT_LIMIT	(4u * 1024 * 1024)
+#define OUT_LIMIT	(64u * 1024 * 1024)	/* answers of destinations are long */
 #define HELLO_MS	10000		/* until it must have said who it is */
 #define COUNTERS_MS	60000		/* between two lines of counters */
 #define STOP_FLUSH_MS	1000
+#define DRAIN_MS	3500		/* for requests that wait for a destination */
 #define STOP_SECONDS	7	/* an orderly stop takes no longer: see main.c */
 
 /* One connection; lives until it is closed and all it waits for is answered. */
@@ -46,6 +47,7 @@ struct loop {
 	struct store_counters said;
 	int64_t		 crowd_at;	/* when "too many" may be logged again */
 	bool		 stop;
+	int64_t		 drained_at;	/* after stop: then it waits no longer */
 };
 
 /* --- connections ----------------------------------------------------------------- */
@@ -150,8 +152,9 @@ out_of_order(struct err *e, const char *what)
 	return err_set(e, ERR_PROTOCOL, "%s", what);
 }
 
+/* Its body is in the inbox, or nobody's. */
 static void
-put_free(struct loop *l, struct put *p)
+body_drop(struct loop *l, struct put *p)
 {
 	struct put **at;
 
@@ -163,7 +166,16 @@ put_free(struct loop *l, struct put *p)
 	}
 	if (p->event.body_fd != -1)
 		close(p->event.body_fd);
+	p->is_long = false;
+	p->event.body_fd = -1;
+}
+
+static void
+put_free(struct loop *l, struct put *p)
+{
+	body_drop(l, p);
 	p->conn->owed--;
+	free(p->spoken);
 	free(p);
 }
 
@@ -400,10 +412,6 @@ take(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 	case WIRE_CAPTURE:
 	case WIRE_QUARANTINE:
 		return take_errand(l, c, m, e);
-	case WIRE_ANSWER:
-		ticket = get_u64(&g);
-		say_refused(l, c, ticket, REFUSED_RESERVED, "not in this version");
-		return 0;
 	case WIRE_COUNTERS:
 		return take_counters(l, c, &g, e);
 	default:		/* what only we say */
@@ -555,6 +563,43 @@ errands_outcomes(struct loop *l)
 }
 
 static void
+say_spoken(struct loop *l, struct conn *c, const struct put *p)
+{
+	buf_reset(&l->out);
+	put_u64(&l->out, p->ticket);
+	put_stored(&l->out, &p->stored);
+	put_spoken(&l->out, p->spoken);
+	conn_say(l, c, WIRE_ANSWER);
+	conn_flush(l, c);	/* they are long: not all of a turn's at its end */
+}
+
+static void
+answer(struct loop *l, struct put *p)
+{
+	if (p->refusal != 0)
+		say_refused(l, p->conn, p->ticket, p->refusal, p->why);
+	else if (p->spoken != NULL)
+		say_spoken(l, p->conn, p);
+	else
+		say_stored(l, p->conn, p->ticket, &p->stored);
+	put_free(l, p);
+}
+
+/* It is stored; are there destinations that come before the answer? */
+static bool
+ask_first(struct loop *l, struct put *p)
+{
+	if (p->refusal != 0 || !p->asked || l->door->delivery == NULL)
+		return false;
+	body_drop(l, p);
+	if (delivery_ask(l->door->delivery, p))
+		return true;
+	p->refusal = REFUSED_DESTINATION;
+	p->why = "too many wait for their destinations, or the courier stops";
+	return false;
+}
+
+static void
 outcomes(struct loop *l)
 {
 	struct store *s = l->door->store;
@@ -564,13 +609,22 @@ outcomes(struct loop *l)
 	if (s == NULL)
 		return;
 	s->kind->take(s, &some);
-	while ((p = puts_pop(&some)) != NULL) {
-		if (p->refusal == 0)
-			say_stored(l, p->conn, p->ticket, &p->stored);
-		else
-			say_refused(l, p->conn, p->ticket, p->refusal, p->why);
-		put_free(l, p);
-	}
+	while ((p = puts_pop(&some)) != NULL)
+		if (!ask_first(l, p))
+			answer(l, p);
+}
+
+static void
+delivery_outcomes(struct loop *l)
+{
+	struct puts some;
+	struct put *p;
+
+	if (l->door->delivery == NULL)
+		return;
+	delivery_take(l->door->delivery, &some);
+	while ((p = puts_pop(&some)) != NULL)
+		answer(l, p);
 }
 
 static void
@@ -665,8 +719,10 @@ finish(struct loop *l)
 	int64_t until = when_steady() + STOP_FLUSH_MS;
 	struct conn *c;
 
-	alarm(STOP_SECONDS);
+	if (l->drained_at == 0)
+		alarm(STOP_SECONDS);
 	delivery_stop(l->door->delivery);
+	delivery_outcomes(l);
 	if (l->door->store != NULL)
 		l->door->store->kind->stop(l->door->store);
 	outcomes(l);
@@ -699,6 +755,8 @@ dispatch(struct loop *l, void *what, unsigned events)
 		signalled(l);
 	} else if (what == &l->door->store) {
 		outcomes(l);
+	} else if (what == &l->door->delivery) {
+		delivery_outcomes(l);
 	} else if (what == &l->door->keys) {
 		keys_outcomes(l);
 	} else if (what == &l->door->errands) {
@@ -712,11 +770,25 @@ dispatch(struct loop *l, void *what, unsigned events)
 	}
 }
 
+/* Until told to stop, and then a little for those whose destinations are at work. */
+static bool
+goes_on(struct loop *l)
+{
+	if (!l->stop)
+		return true;
+	if (l->drained_at == 0) {
+		l->drained_at = when_steady() + DRAIN_MS;
+		alarm(STOP_SECONDS);
+	}
+	return l->door->delivery != NULL && delivery_drain(l->door->delivery) > 0 &&
+	    when_steady() < l->drained_at;
+}
+
 int
 door_run(struct door *d, struct err *e)
 {
 	struct loop l = { .door = d, .epoll = -1, .signals = -1,
-	    .out = BUF(WIRE_KEY_MAX + 4096) };
+	    .out = BUF(WIRE_MAX) };
 	struct epoll_event evs[64];
 	sigset_t set;
 	int i, n, result = -1;
@@ -736,13 +808,16 @@ door_run(struct door *d, struct err *e)
 	    || watch(&l, l.signals, &l.signals, e) == -1
 	    || (d->store != NULL
 	    && watch(&l, d->store->kind->fd(d->store), &d->store, e) == -1)
+	    || (d->delivery != NULL
+	    && watch(&l, delivery_fd(d->delivery), &d->delivery, e) == -1)
 	    || watch(&l, keys_fd(d->keys), &d->keys, e) == -1
 	    || watch(&l, errands_fd(d->errands), &d->errands, e) == -1)
 		goto out;
 	l.counters_at = when_steady() + COUNTERS_MS;
 
-	while (!l.stop) {
-		n = epoll_wait(l.epoll, evs, sizeof(evs) / sizeof(evs[0]), 1000);
+	while (goes_on(&l)) {
+		n = epoll_wait(l.epoll, evs, sizeof(evs) / sizeof(evs[0]),
+		    l.stop ? 100 : 1000);
 		for (i = 0; i < n; i++)
 			dispatch(&l, evs[i].data.ptr, evs[i].events);
 		flush_touched(&l);

@@ -47,6 +47,7 @@ struct run {
 	pid_t		 pid;		/* and its group's, once it has called setsid */
 	int		 pidfd;
 	int		 output;	/* -1: closed at the other end */
+	int		 answer;	/* likewise: stdout, where it is an answer */
 	int		 fault;
 	bool		 watched;	/* by epoll, both; else it is looked at */
 	enum state	 state;
@@ -71,9 +72,11 @@ struct exec {
 	bool		 stop;
 };
 
-/* What epoll says: of which run, and which of its two descriptors. */
-#define OF_PIDFD(i)	((uint64_t)(i) * 2)
-#define OF_OUTPUT(i)	((uint64_t)(i) * 2 + 1)
+/* What epoll says: of which run, and which of its descriptors. */
+#define OF(what)	((what) / 3)
+#define OF_PIDFD(i)	((uint64_t)(i) * 3)
+#define OF_OUTPUT(i)	((uint64_t)(i) * 3 + 1)
+#define OF_ANSWER(i)	((uint64_t)(i) * 3 + 2)
 #define OF_TOLD		UINT64_MAX
 
 /* --- what a program gets ---------------------------------------------------------- */
@@ -87,6 +90,7 @@ struct plan {
 	const char	*directory;
 	int		 in;		/* its ends */
 	int		 out;
+	int		 answer;	/* -1: stdout is as stderr */
 	int		 fault;
 	pid_t		 parent;
 	struct rlimit	 descriptors;
@@ -289,6 +293,7 @@ plan_free(struct plan *p)
 	arena_wipe(p->arena);
 	shut(p->in);
 	shut(p->out);
+	shut(p->answer);
 	shut(p->fault);
 }
 
@@ -301,9 +306,11 @@ plan_free(struct plan *p)
 static bool
 child_descriptors(struct plan *p)
 {
-	if (dup2(p->in, 0) == -1 || dup2(p->out, 1) == -1 || dup2(p->out, 2) == -1)
+	int out = p->answer != -1 ? p->answer : p->out;
+
+	if (dup2(p->in, 0) == -1 || dup2(out, 1) == -1 || dup2(p->out, 2) == -1)
 		return false;
-	/* Both others are dealt with, so what stands in the way of 3 may go. */
+	/* The others are dealt with, so what stands in the way of 3 may go. */
 	if (p->fault != FAULT_FD && dup3(p->fault, FAULT_FD, O_CLOEXEC) == -1)
 		return false;
 	p->fault = FAULT_FD;
@@ -415,7 +422,7 @@ say_fault(struct attempt *a, const struct fault *f)
 static void
 say_too_long(struct attempt *a, int code)
 {
-	long long ms = (long long)a->to->timeout;
+	long long ms = (long long)a->timeout;
 
 	attempt_say(a, OUTCOME_LATER, code, ms % 1000 == 0 ?
 	    "it ran longer than %lld s and was ended" :
@@ -451,6 +458,9 @@ judge(const struct run *r, int status)
 		say_too_long(a, code);
 	else if (!WIFEXITED(status))
 		say_signal(a, WTERMSIG(status));
+	else if (code == 0 && a->answer.limit > 0 && !buf_ok(&a->answer))
+		attempt_say(a, OUTCOME_LATER, code, "its answer is longer than %zu "
+		    "bytes", a->answer.limit);
 	else if (code == 0)
 		attempt_say(a, OUTCOME_DONE, code, "exit status 0");
 	else if (code == EX_DATAERR)
@@ -500,19 +510,21 @@ unwatch(struct exec *e, int *fd)
 	*fd = -1;
 }
 
-/* Keeps what has room, drops the rest; false: there is no more for now. */
+/*
+ * Of output what has room is kept and the rest dropped; of an answer that has no room
+ * nothing counts.  false: there is no more for now.
+ */
 static bool
-read_chunk(struct exec *e, struct run *r)
+read_chunk(struct exec *e, int *fd, struct buf *kept, bool whole)
 {
-	struct buf *kept = &r->attempt->output;
 	char bytes[CHUNK];
-	ssize_t n = read(r->output, bytes, sizeof(bytes));
+	ssize_t n = read(*fd, bytes, sizeof(bytes));
 
-	if (n > 0 && kept->n < kept->limit)
+	if (n > 0 && (whole || kept->n < kept->limit))
 		buf_put(kept, str_head((struct str){ bytes, (size_t)n },
-		    kept->limit - kept->n));
+		    whole ? (size_t)n : kept->limit - kept->n));
 	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
-		unwatch(e, &r->output);
+		unwatch(e, fd);
 	return n > 0;
 }
 
@@ -520,7 +532,13 @@ read_chunk(struct exec *e, struct run *r)
 static void
 output_came(struct exec *e, struct run *r)
 {
-	for (int i = 0; i < CHUNKS && r->output != -1 && read_chunk(e, r); i++)
+	struct attempt *a = r->attempt;
+
+	for (int i = 0; i < CHUNKS && r->output != -1 &&
+	    read_chunk(e, &r->output, &a->output, false); i++)
+		continue;
+	for (int i = 0; i < CHUNKS && r->answer != -1 &&
+	    read_chunk(e, &r->answer, &a->answer, true); i++)
 		continue;
 }
 
@@ -532,8 +550,9 @@ run_close(struct exec *e, struct run *r)
 
 	unwatch(e, &r->pidfd);
 	unwatch(e, &r->output);
+	unwatch(e, &r->answer);
 	shut(r->fault);
-	*r = (struct run){ .pidfd = -1, .fault = -1, .output = -1 };
+	*r = (struct run){ .pidfd = -1, .fault = -1, .output = -1, .answer = -1 };
 	return a;
 }
 
@@ -562,22 +581,24 @@ watch(struct exec *e, int fd, uint64_t what)
 	return epoll_ctl(e->epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
 }
 
-/* The ends of both pipes: ours do not block, the program's output does. */
+/* Our end does not block, the program's does. */
 static bool
-pipes_make(struct run *r, struct plan *p)
+pipe_make(int *ours, int *its)
 {
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) == -1)
 		return false;
-	r->output = ends[0];
-	p->out = ends[1];
-	if (pipe2(ends, O_CLOEXEC) == -1)
-		return false;
-	r->fault = ends[0];
-	p->fault = ends[1];
-	return fcntl(r->output, F_SETFL, O_NONBLOCK) == 0 &&
-	    fcntl(r->fault, F_SETFL, O_NONBLOCK) == 0;
+	*ours = ends[0];
+	*its = ends[1];
+	return fcntl(*ours, F_SETFL, O_NONBLOCK) == 0;
+}
+
+static bool
+pipes_make(struct run *r, struct plan *p)
+{
+	return pipe_make(&r->output, &p->out) && pipe_make(&r->fault, &p->fault) &&
+	    (r->attempt->answer.limit == 0 || pipe_make(&r->answer, &p->answer));
 }
 
 /*
@@ -594,7 +615,8 @@ run_begin(struct exec *e, struct run *r, struct plan *p)
 		return false;
 	if (r->pid == 0)
 		child(p);
-	r->watched = watch(e, r->output, OF_OUTPUT(i));
+	r->watched = watch(e, r->output, OF_OUTPUT(i)) &&
+	    (r->answer == -1 || watch(e, r->answer, OF_ANSWER(i)));
 #ifndef TEST_NO_PIDFD		/* tests/exec.sh: so that the other way is tried */
 	r->pidfd = pidfd_open(r->pid, 0);
 #endif
@@ -607,7 +629,7 @@ run_begin(struct exec *e, struct run *r, struct plan *p)
 static void
 start(struct exec *e, struct attempt *a)
 {
-	struct plan p = { .in = -1, .out = -1, .fault = -1 };
+	struct plan p = { .in = -1, .out = -1, .answer = -1, .fault = -1 };
 	struct run *r = e->runs;
 
 	while (r->attempt != NULL)	/* EXEC_MOST are given, one has room */
@@ -615,7 +637,7 @@ start(struct exec *e, struct attempt *a)
 	r->attempt = a;
 	if (plan_make(&p, a)) {
 		if (run_begin(e, r, &p)) {
-			r->deadline = when_steady() + a->to->timeout;
+			r->deadline = when_steady() + a->timeout;
 			plan_free(&p);
 			return;
 		}
@@ -773,10 +795,10 @@ happened(struct exec *e, uint64_t what)
 
 	if (what == OF_TOLD)
 		return;
-	r = &e->runs[what / 2];
+	r = &e->runs[OF(what)];
 	if (r->attempt == NULL)
 		return;
-	if (what == OF_PIDFD(what / 2))
+	if (what == OF_PIDFD(OF(what)))
 		run_exited(e, r);
 	else
 		output_came(e, r);
@@ -834,7 +856,8 @@ exec_start(struct log *log, const struct attempt_taker *taker, struct err *err)
 	e->taker = *taker;
 	e->given_end = &e->given;
 	for (size_t i = 0; i < EXEC_MOST; i++)
-		e->runs[i] = (struct run){ .pidfd = -1, .fault = -1, .output = -1 };
+		e->runs[i] = (struct run){ .pidfd = -1, .fault = -1, .output = -1,
+		    .answer = -1 };
 	pthread_mutex_init(&e->lock, NULL);
 	signal(SIGCHLD, SIG_DFL);
 	e->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

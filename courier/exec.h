@@ -17,7 +17,8 @@
  *		sealed memory, or the inbox's own file opened anew for reading, so
  *		that nobody waits for a program that does not read.
  *   output	stdout and stderr are one pipe.  The first bytes are kept, as many as
- *		attempt.output takes; what follows is read and dropped.
+ *		attempt.output takes; what follows is read and dropped.  Where it
+ *		answers the sender (attempt.answer) stdout is a pipe of its own.
  *   environment	PATH HOME LANG, the HOOKLATCH_ variables below, the destination's
  *		pairs, and nothing of ours.  A pair takes the place of a variable of
  *		the same name.

@@ -35,6 +35,12 @@
 #define RULES	true
 #endif
 
+#ifdef TEST_ALL_HEADERS		/* tests/modes.sh must notice */
+#define ALL_HEADERS	true
+#else
+#define ALL_HEADERS	false
+#endif
+
 static const struct json_limits answer_limits = { 64, 100000 };
 
 /* One attempt while it is here. */
@@ -71,6 +77,7 @@ struct sending {
 	struct buf	 whole;		/* all of it, where the service's rules want it */
 	bool		 enough;	/* the rest of the answer is not read */
 	bool		 headers_long;
+	bool		 encoded;	/* it has a Content-Encoding */
 	int64_t		 retry_after;	/* ms */
 	char		 error[CURL_ERROR_SIZE];
 };
@@ -498,6 +505,7 @@ take_answer(char *p, size_t size, size_t n, void *into)
 	n *= size;
 	if (out->n < out->limit)
 		buf_put(out, str_head((struct str){ p, n }, out->limit - out->n));
+	buf_put(&s->attempt->answer, (struct str){ p, n });
 	if (s->attempt->to->nanswers > 0)
 		buf_put(&s->whole, (struct str){ p, n });
 	s->answer += n;
@@ -518,6 +526,38 @@ retry_after(struct str value)
 	return ms < 0 ? 0 : ms > HTTP_WAIT_MOST ? HTTP_WAIT_MOST : ms;
 }
 
+/*
+ * Of an answer that goes to the sender: what the body is, and in which language.  All
+ * else is between the destination and us; X-Accel-Redirect, and whatever other names the
+ * web server obeys, would be taken for our own word.
+ */
+static void
+take_answers_header(struct sending *s, struct str name, struct str value)
+{
+	struct attempt *a = s->attempt;
+
+	if (a->answer.limit == 0 || !str_printable(value))
+		return;
+	if (str_eq_nocase(name, STR("content-encoding")))
+		s->encoded = !str_eq_nocase(value, STR("identity"));
+	else if (str_eq_nocase(name, STR("content-type")) && value.n <= SPOKEN_TYPE)
+		snprintf(a->type, sizeof(a->type), "%.*s", STR_ARG(value));
+	else if (str_eq_nocase(name, STR("content-language")) || ALL_HEADERS)
+		buf_printf(&a->headers, "%.*s: %.*s\r\n", STR_ARG(name),
+		    STR_ARG(value));
+}
+
+static void
+forget_answer(struct sending *s)
+{
+	struct attempt *a = s->attempt;
+
+	s->encoded = false;
+	a->type[0] = '\0';
+	buf_reset(&a->headers);
+	buf_reset(&a->answer);
+}
+
 static size_t
 take_header(char *p, size_t size, size_t n, void *into)
 {
@@ -531,9 +571,13 @@ take_header(char *p, size_t size, size_t n, void *into)
 	}
 	while (rest.n > 0 && strchr("\r\n", rest.p[rest.n - 1]) != NULL)
 		rest.n--;
-	if (str_starts(rest, STR("HTTP/")))
-		s->retry_after = 0;	/* those before were of a 1xx */
+	if (str_starts(rest, STR("HTTP/"))) {	/* those before were of a 1xx */
+		s->retry_after = 0;
+		forget_answer(s);
+	}
 	name = str_cut(&rest, ':');
+	if (rest.p != NULL)
+		take_answers_header(s, name, str_trim(rest));
 	if (rest.p != NULL && str_eq_nocase(name, STR("retry-after")))
 		s->retry_after = retry_after(str_trim(rest));
 	return size * n;
@@ -594,7 +638,8 @@ set_all(struct sending *s, const char *url)
 {
 	const struct destination *to = s->attempt->to;
 	struct str method = to->method.n > 0 ? to->method : STR("POST");
-	long whole = to->timeout > 0 && to->timeout < LONG_MAX ? (long)to->timeout :
+	int64_t timeout = s->attempt->timeout;
+	long whole = timeout > 0 && timeout < LONG_MAX ? (long)timeout :
 	    HTTP_CONNECT_MS;
 	CURL *e = s->easy;
 
@@ -738,6 +783,7 @@ goes_again(struct sending *s, long status)
 	lines_free(s);
 	buf_reset(&s->attempt->output);
 	buf_reset(&s->whole);
+	forget_answer(s);
 	s->again = true;
 	s->enough = false;
 	s->answer = s->answer_headers = 0;
@@ -858,6 +904,37 @@ answered(struct sending *s, long status)
 		a->retry_after = s->retry_after;
 }
 
+/* Promise 7: no secret is in an answer, also not one that the destination repeats. */
+static bool
+holds_secret(const struct sending *s)
+{
+	const struct buf *b = &s->attempt->answer;
+
+	for (size_t i = 0; i < s->nsecrets && b->n > 0; i++)
+		if (memmem(b->p, b->n, s->secrets[i].p, s->secrets[i].n) != NULL)
+			return true;
+	return false;
+}
+
+/* Can what it answered go to the sender?  Then it has been taken, else it has not. */
+static void
+judge_answer(struct sending *s, long status)
+{
+	struct attempt *a = s->attempt;
+
+	a->status = status >= 200 && status < 300 ? (unsigned)status : 200;
+	if (!buf_ok(&a->answer))
+		attempt_say(a, OUTCOME_LATER, (int)status, "its answer is longer than "
+		    "%zu bytes", a->answer.limit);
+	else if (s->encoded)
+		attempt_say(a, OUTCOME_LATER, (int)status, "its answer has a "
+		    "Content-Encoding, which was not asked for");
+	else if (holds_secret(s) || !buf_ok(&a->headers))
+		attempt_say(a, OUTCOME_LATER, (int)status, "its answer holds %s and "
+		    "cannot be passed on", buf_ok(&a->headers) ? "one of our secrets" :
+		    "headers that are too long");
+}
+
 /* libcurl's own words, of which some are the peer's. */
 static struct str
 plainly(char *text)
@@ -885,7 +962,7 @@ say(struct sending *s, const char *fmt, ...)
 static void
 broke(struct sending *s, CURLcode rc, long status)
 {
-	int64_t seconds = (s->attempt->to->timeout + 999) / 1000;
+	int64_t seconds = (s->attempt->timeout + 999) / 1000;
 	curl_off_t connected = 0;
 	long reason = 0;
 
@@ -965,6 +1042,8 @@ done(struct http *h, CURL *easy, CURLcode rc)
 		answered(s, status);
 	else
 		broke(s, rc, status);
+	if (s->attempt->answer.limit > 0 && s->attempt->outcome == OUTCOME_DONE)
+		judge_answer(s, status);
 	end(s);
 }
 

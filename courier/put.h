@@ -30,6 +30,10 @@ struct put {
 	const char		*why;		/* of a refusal; a constant */
 	struct stored		 stored;
 	bool			 kept;		/* a new row holds it */
+	bool			 asked;		/* destinations come before its answer */
+	int64_t			 until;		/* steady ms: then those have no more time */
+	struct spoken		*spoken;	/* what one of them says, freed with it;
+						 * NULL: the usual answer */
 
 	char			*claim;		/* the engine's: where its body was
 						 * put (claim.h); from malloc */

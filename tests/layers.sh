@@ -101,6 +101,8 @@ parts() {
 }
 parts auth_parts.h "auth.c auth_event.c auth_keys.c auth_look.c"
 parts conf_parts.h "conf.c conf_keys.c conf_objects.c conf_print.c conf_values.c"
+is "what delivery.c is made of is nobody else's" "courier/asking.c courier/delivery.c" \
+    "$(grep -lE '^#[ \t]*include[ \t]+"delivery_parts\.h"' courier/*.[ch] tests/*/*.[ch] | xargs)"
 
 # --- what is in the programs ---------------------------------------------------------
 

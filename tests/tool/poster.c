@@ -179,6 +179,7 @@ attempt(const struct json_doc *doc, const struct bundle *secrets)
 	}
 	p->attempt.to = to;
 	p->attempt.secrets = secrets;
+	p->attempt.timeout = to->timeout;
 	p->attempt.number = (uint64_t)number(o, "attempt", 1);
 	p->attempt.output = BUF(ATTEMPT_OUTPUT);
 	p->attempt.arena = a;

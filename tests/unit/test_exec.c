@@ -122,6 +122,7 @@ attempt_of(const struct destination *to, struct str body)
 	a->number = 1;
 	a->output = BUF(ATTEMPT_OUTPUT);
 	a->began = when_steady();
+	a->timeout = to->timeout;
 	a->event = (struct event){
 		.id = "01890a5d-ac96-774b-bcce-b302099a8057",
 		.received_at = 1700000000123,
