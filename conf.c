@@ -112,6 +112,27 @@ letters_wrong(const struct destination *d, struct err *e)
 	return true;
 }
 
+/* What goes with a mode, and what does not. */
+static int
+mode_finish(struct reader *r, const struct json_object *v, struct destination *d)
+{
+	const char *odd = d->one_at_a_time ? "one_at_a_time" :
+	    d->latest_wins ? "latest_wins" : d->serialize_by.n > 0 ? "serialize_by" :
+	    d->delay > 0 ? "delay" : NULL;
+
+	for (unsigned i = 0; i < FORWARD_MODES; i++)
+		if (str_eq(d->own_mode, str_of(forward_mode_name((enum forward_mode)i))))
+			d->mode = (enum forward_mode)i;
+	if (odd != NULL && d->mode != FORWARD_AFTER)
+		return json_err(r->doc, v, r->e, "destination %s: \"%s\" goes with "
+		    "\"mode\": \"after\"; here a sender waits",
+		    quoted(d->name).p, odd);
+	if (d->fallback.n > 0 && d->mode != FORWARD_ANSWER)
+		return json_err(r->doc, v, r->e, "destination %s: \"fallback\" goes "
+		    "with \"mode\": \"answer\"", quoted(d->name).p);
+	return 0;
+}
+
 /* Keys of the other kind of destination, and pairs that do not go together. */
 static int
 destination_finish(struct reader *r, const struct json_object *v, void *base)
@@ -173,6 +194,8 @@ destination_finish(struct reader *r, const struct json_object *v, void *base)
 	if (d->credentials.n > 0 && d->google.n == 0)
 		return json_err(r->doc, v, r->e, "destination %s: \"credentials\" goes "
 		    "with \"google\"", quoted(d->name).p);
+	if (mode_finish(r, v, d) == -1)
+		return -1;
 	if (d->retry_first > d->retry_most)
 		return json_err(r->doc, v, r->e, "destination %s: \"first\" of "
 		    "\"retry\" is longer than \"most\"", quoted(d->name).p);
@@ -301,6 +324,32 @@ conf_destination(const struct conf *c, struct str name)
 	return NULL;
 }
 
+/* One destination answers at most, and nobody else beside it. */
+static int
+answers_finish(const struct conf *c, const struct hook *h, struct err *e)
+{
+	struct str first = STR_NONE;
+
+	for (size_t i = 0; i < h->ndeliver; i++) {
+		struct str to = h->deliver[i].to;
+
+		if (conf_destination(c, to)->mode != FORWARD_ANSWER)
+			continue;
+		if (first.p != NULL)
+			return err_set(e, ERR_CONF, "%.*s: hook %s: both %s and %s "
+			    "have \"mode\": \"answer\", and a request has one "
+			    "answer; leave one of them out", STR_ARG(h->where),
+			    quoted(h->path).p, quoted(first).p, quoted(to).p);
+		if (h->pass.n > 0)
+			return err_set(e, ERR_CONF, "%.*s: hook %s: with \"pass\" "
+			    "the application answers, so %s with \"mode\": "
+			    "\"answer\" cannot; leave one of them out",
+			    STR_ARG(h->where), quoted(h->path).p, quoted(to).p);
+		first = to;
+	}
+	return 0;
+}
+
 /* Each name of a hook's "deliver" is a destination. */
 static int
 deliver_finish(const struct conf *c, const struct hook *h, struct err *e)
@@ -352,7 +401,7 @@ conf_finish(struct conf *c, struct err *e)
 			return err_set(e, ERR_CONF, "%.*s: \"%s\" of hook %s is "
 			    "more than \"limits\" allows; raise \"%s\" there",
 			    STR_ARG(h->where), more, quoted(h->path).p, more);
-		if (deliver_finish(c, h, e) == -1)
+		if (deliver_finish(c, h, e) == -1 || answers_finish(c, h, e) == -1)
 			return -1;
 	}
 	return 0;

@@ -11,6 +11,7 @@
 
 #include "conf_parts.h"
 #include "engine_url.h"
+#include "wire.h"
 
 #define TEXT_MAX	4096	/* of one value that is no secret */
 #define SOCKET_MAX	107	/* sizeof(sun_path) - 1 */
@@ -348,6 +349,22 @@ fits_template(struct str *s)
 }
 
 static bool
+fits_mode(struct str *s)
+{
+	for (unsigned i = 0; i < FORWARD_MODES; i++)
+		if (str_eq(*s, str_of(forward_mode_name((enum forward_mode)i))))
+			return true;
+	return false;
+}
+
+/* Of a Content-Type. */
+static bool
+fits_type(struct str *s)
+{
+	return s->n <= SPOKEN_TYPE && str_printable(*s) && str_find(*s, '/') > 0;
+}
+
+static bool
 fits_google(struct str *s)
 {
 	return str_eq(*s, STR("access")) || str_eq(*s, STR("id"));
@@ -443,6 +460,12 @@ KIND k_method = { &family_text, "method", "GET, POST, PUT, PATCH or DELETE",
 	"^(GET|POST|PUT|PATCH|DELETE)$", .fits = fits_method_out };
 KIND k_template = { &family_text, "text", "a template of at most 64 KiB",
 	NULL, .fits = fits_template };
+KIND k_said = { &family_text, "text", "a text of at most 64 KiB",
+	NULL, .fits = fits_template };
+KIND k_mode = { &family_text, "word", "after, before_answer or answer",
+	"^(after|before_answer|answer)$", .fits = fits_mode };
+KIND k_type = { &family_text, "text", "a Content-Type like \"application/json\"",
+	"^[ -~]+/[ -~]*$", .fits = fits_type };
 KIND k_google = { &family_text, "word", "access or id",
 	"^(access|id)$", .fits = fits_google };
 KIND k_plain = { &family_text, "text", "a text without control characters",
@@ -732,6 +755,18 @@ const struct option conf_options[] = {
 { DESTINATION, "credentials", &k_fetch_secret, IN(destination, credentials), NULL, NULL,
   "The JSON of Google's credentials that tokens are had with, instead of the file that "
   "GOOGLE_APPLICATION_CREDENTIALS names or else the machine's own.", 0 },
+{ DESTINATION, "mode", &k_mode, IN(destination, own_mode), "after", NULL,
+  "When events go there: after, from the inbox, whenever the sender has its answer; "
+  "before_answer, inside the request, whose sender hears 503 if it fails; answer, "
+  "likewise, and what the destination says is the answer.", 0 },
+{ DESTINATION, "answer_type", &k_type, IN(destination, answer_type),
+  "application/json", NULL, "The Content-Type of what a program answers, and of "
+  "fallback.", 0 },
+{ DESTINATION, "answer_limit", &k_size, IN(destination, answer_limit), "64k",
+  "1k to 256k", "The longest answer; a longer one is a failure.", 0 },
+{ DESTINATION, "fallback", &k_said, IN(destination, fallback), NULL, NULL,
+  "What is answered, with 200, when the destination fails or has no time left; "
+  "without it 503.", 0 },
 { DESTINATION, "timeout", &k_time, IN(destination, timeout), "30s", "100ms to 1d",
   "For one attempt.", 0 },
 { DESTINATION, "concurrency", &k_count, IN(destination, concurrency), "8",

@@ -52,6 +52,7 @@ deliver_compile(const struct conf *c, const struct hook *h, struct arena *a,
 		r->keyed = r->by_place || to->one_at_a_time || to->latest_wins;
 		r->latest = to->latest_wins;
 		r->delay = (uint32_t)to->delay;
+		r->mode = to->mode;
 		if ((d->when.n > 0 && read_conditions(d, a, r, e) == -1) ||
 		    (r->by_place && place_read(&r->by, to->serialize_by, a, e) != 0))
 			return err_at(e, "\"deliver\" to \"%.*s\"", STR_ARG(d->to));
@@ -79,7 +80,7 @@ key_of(const struct rule *r, struct request *q)
 
 bool
 deliver_choose(const struct rule *rules, size_t n, struct request *q,
-    struct str type, struct str *out)
+    struct str type, bool answers, struct str *out)
 {
 	struct buf b = BUF(64 * 1024);
 	bool ok;
@@ -90,8 +91,11 @@ deliver_choose(const struct rule *rules, size_t n, struct request *q,
 	q->type = type;
 	for (size_t i = 0; i < n; i++) {
 		struct forward f = { .to = rules[i].to, .key = STR_NONE,
-		    .latest = rules[i].latest, .delay = rules[i].delay };
+		    .latest = rules[i].latest, .delay = rules[i].delay,
+		    .mode = rules[i].mode };
 
+		if (f.mode == FORWARD_ANSWER && !answers)
+			continue;
 		if (conditions_fit(rules[i].when, rules[i].nwhen, q, false) != FITS)
 			continue;
 		if (rules[i].keyed && (f.key = key_of(&rules[i], q)).p == NULL)

@@ -21,6 +21,7 @@ struct rule {
 	bool		 by_place;	/* .. or all of them */
 	bool		 latest;
 	uint32_t	 delay;		/* ms */
+	enum forward_mode mode;
 };
 
 /*
@@ -32,9 +33,9 @@ int	deliver_compile(const struct conf *, const struct hook *, struct arena *,
 
 /*
  * Those that fit, written by put_forward(), into the request's arena.  type: the
- * event's.  false: no memory.
+ * event's.  answers: may a destination say what is answered?  false: no memory.
  */
 bool	deliver_choose(const struct rule *, size_t n, struct request *, struct str type,
-	    struct str *out);
+	    bool answers, struct str *out);
 
 #endif

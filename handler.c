@@ -322,10 +322,10 @@ trace_of(const struct request *q)
 	return arena_str(q->arena, str_of(text));
 }
 
-/* false when the arena is full. */
+/* handshake: its own answer goes back.  false when the arena is full. */
 static bool
 event_of(const struct route *r, struct request *q, const struct verdict *v,
-    int64_t now, const unsigned char dice[10], struct event *e)
+    int64_t now, const unsigned char dice[10], bool handshake, struct event *e)
 {
 	*e = (struct event){
 		.received_at = now,
@@ -338,10 +338,12 @@ event_of(const struct route *r, struct request *q, const struct verdict *v,
 		.size = q->body.n,
 		.request_id = q->request_id,
 		.trace = trace_of(q),
+		.within = (uint32_t)r->deadline,
 	};
 	event_mint(e->id, now, dice);
 	return auth_event(r, q, v, e) &&
-	    deliver_choose(r->rules, r->nrules, q, e->event_type, &e->deliver);
+	    deliver_choose(r->rules, r->nrules, q, e->event_type, !handshake,
+	    &e->deliver);
 }
 
 static bool
@@ -499,7 +501,8 @@ handler_decide(const struct setting *s, struct request *q,
 		return say(d, or_default(&p->malformed, 400), "malformed");
 
 	d.action = ACT_STORE;
-	if (!event_of(r, q, &d.verdict, now, dice, &d.event))
+	if (!event_of(r, q, &d.verdict, now, dice, hs.step == HANDSHAKE_ANSWER,
+	    &d.event))
 		return say(d, handler_later(r), "worker-memory");
 	if (hs.step == HANDSHAKE_ANSWER)
 		d.answer = hs.answer;
@@ -530,6 +533,13 @@ handler_stored(const struct decision *d, const struct stored *as,
 	    STR_ARG(h->pass), as->id, STR_ARG(h->path), STR_ARG(h->provider),
 	    repeat);
 	return extra.p == NULL ? handler_later(d->route) : plain(503, extra);
+}
+
+struct answer
+handler_spoken(const struct spoken *s)
+{
+	return (struct answer){ .status = (int)s->status, .type = s->type,
+	    .extra = s->headers, .body = s->body };
 }
 
 struct answer
@@ -874,18 +884,36 @@ finish_later(struct handler *h, struct flight *f, const char *reason)
 	finish(h, f, &a);
 }
 
+/* A word for the log, of what is kept. */
 static void
-finish_stored(struct handler *h, struct flight *f, const struct stored *as)
+reason_stored(struct flight *f, const struct stored *as)
 {
-	struct answer a = handler_stored(&f->decision, as, f->arena);
-
 	if (as->flags & STORED_REPEAT)
 		f->decision.reason = "repeat";
 	if (as->flags & STORED_OTHER_BODY)
 		f->decision.reason = "same-id-other-bytes";
 	else if (as->flags & STORED_OTHER_ID)
 		f->decision.reason = "same-bytes-other-id";
+}
+
+static void
+finish_stored(struct handler *h, struct flight *f, const struct stored *as)
+{
+	struct answer a = handler_stored(&f->decision, as, f->arena);
+
+	reason_stored(f, as);
 	/* "pass" answers 503 to nginx, and that is no refusal. */
+	end(h, f, &a, false);
+}
+
+/* What it says is no refusal of ours, whatever its status. */
+static void
+finish_spoken(struct handler *h, struct flight *f, const struct link_reply *r)
+{
+	struct answer a = handler_spoken(&r->spoken);
+
+	f->decision.reason = "answered";
+	reason_stored(f, &r->as);
 	end(h, f, &a, false);
 }
 
@@ -1299,6 +1327,10 @@ take_reply(struct handler *h, const struct link_reply *r)
 		finish_stored(h, f, &r->as);
 		return;
 	}
+	if (r->kind == REPLY_ANSWER && f->decision.action == ACT_STORE) {
+		finish_spoken(h, f, r);
+		return;
+	}
 	if (f->decision.action == ACT_METRICS) {
 		finish_later(h, f, "no-counters");
 		return;
@@ -1306,7 +1338,8 @@ take_reply(struct handler *h, const struct link_reply *r)
 	a = handler_refused(&f->decision, r->why);
 	f->decision.reason = r->why == REFUSED_REPLAY ? "replay" :
 	    r->why == REFUSED_SYNC ? "sync-failed" :
-	    r->why == REFUSED_NO_WINDOW ? "no-window-for-a-secret" : "inbox-busy";
+	    r->why == REFUSED_NO_WINDOW ? "no-window-for-a-secret" :
+	    r->why == REFUSED_DESTINATION ? "destination-failed" : "inbox-busy";
 	finish(h, f, &a);
 }
 

@@ -9,10 +9,10 @@
  *   taken --answer--> answered
  *     |  store: event to the courier (or the line to the master)
  *     v
- *   parked --stored--> answered 2xx      (1) a 2xx only after STORED for its
- *     |  |---refused-> answered 503          ticket: promise 1
- *     |  '---deadline-> answered 503     (2) what is stored later is kept, and
- *     |                                      the provider's retry is a repeat
+ *   parked --stored--> answered 2xx      (1) a 2xx only after STORED or ANSWER
+ *     |  |--answer---> what it says          for its ticket: promise 1
+ *     |  |---refused-> answered 503      (2) what is stored later is kept, and
+ *     |  '---deadline-> answered 503         the provider's retry is a repeat
  *     '-- courier gone: sent again, once, with the same id
  *
  * A request whose key is not known yet is parked as well: the courier is asked, once
@@ -83,6 +83,8 @@ struct decision	handler_decide(const struct setting *, struct request *q,
 /* The answer once the inbox has spoken; extra lines live in the arena. */
 struct answer	handler_stored(const struct decision *, const struct stored *,
 		    struct arena *);
+/* What a destination says in our place (wire.h); views into it. */
+struct answer	handler_spoken(const struct spoken *);
 struct answer	handler_refused(const struct decision *, enum wire_refusal);
 /* 503 with Retry-After, or what the provider's file says; route may be NULL. */
 struct answer	handler_later(const struct route *);

@@ -276,6 +276,11 @@ read_reply(const struct wire_msg *m, struct link_reply *r)
 		r->kind = REPLY_STORED;
 		get_stored(&g, &r->as);
 		break;
+	case WIRE_ANSWER:
+		r->kind = REPLY_ANSWER;
+		get_stored(&g, &r->as);
+		get_spoken(&g, &r->spoken);
+		break;
 	case WIRE_REFUSED:
 		r->kind = REPLY_REFUSED;
 		r->why = (enum wire_refusal)get_u8(&g);

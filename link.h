@@ -20,8 +20,9 @@ struct link;
 struct link_reply {
 	uint64_t	 ticket;
 	enum { REPLY_REFUSED, REPLY_STORED, REPLY_KEY, REPLY_SECRET,
-	    REPLY_COUNTERS } kind;
-	struct stored	 as;		/* when stored */
+	    REPLY_COUNTERS, REPLY_ANSWER } kind;
+	struct stored	 as;		/* when stored, or answered */
+	struct spoken	 spoken;	/* when answered */
 	enum wire_refusal why;		/* when refused ... */
 	struct str	 text;		/* ... the courier's sentence, for our log */
 	struct str	 bytes;		/* of a key or a secret */

@@ -220,6 +220,30 @@ static const struct {
 	  "t.json:1:18: destination \"d\" needs one of" },
 	{ "a service and a token", D("\"service\":\"pubsub\",\"google\":\"id\""),
 	  "t.json:1:18: destination \"d\": the service says which token" },
+	{ "a mode that there is not", D("\"exec\":\"/x\",\"mode\":\"before\""),
+	  "t.json:1:35: \"mode\" must be after, before_answer or answer" },
+	{ "a queue for who waits", D("\"exec\":\"/x\",\"mode\":\"before_answer\","
+	  "\"one_at_a_time\":true"),
+	  "t.json:1:18: destination \"d\": \"one_at_a_time\" goes with \"mode\": "
+	  "\"after\"" },
+	{ "a delay for who waits", D("\"exec\":\"/x\",\"mode\":\"answer\","
+	  "\"delay\":\"1s\""), "t.json:1:18: destination \"d\": \"delay\" goes with" },
+	{ "a fallback without an answer", D("\"exec\":\"/x\",\"fallback\":\"{}\""),
+	  "t.json:1:18: destination \"d\": \"fallback\" goes with \"mode\": "
+	  "\"answer\"" },
+	{ "a type that would end its line", D("\"exec\":\"/x\",\"mode\":\"answer\","
+	  "\"answer_type\":\"text/xml\\r\\nSet-Cookie: x\""),
+	  "t.json:1:51: \"answer_type\" must be a Content-Type like" },
+	{ "an answer that is longer than may cross", D("\"exec\":\"/x\","
+	  "\"answer_limit\":\"257k\""), "t.json:1:35: \"answer_limit\" must be" },
+	{ "two that answer", "{\"hooks\":{\"/a\":{\"auth\":\"none\",\"deliver\":"
+	  "[\"b\",\"c\"]}}, \"destinations\":{\"b\":{\"exec\":\"/x\",\"mode\":\"answer\"},"
+	  "\"c\":{\"exec\":\"/x\",\"mode\":\"answer\"}}}",
+	  "t.json:1:11: hook \"/a\": both \"b\" and \"c\" have \"mode\": \"answer\"" },
+	{ "one that answers beside an application", "{\"hooks\":{\"/a\":{\"auth\":"
+	  "\"none\",\"pass\":\"@app\",\"deliver\":\"b\"}}, \"destinations\":{\"b\":"
+	  "{\"exec\":\"/x\",\"mode\":\"answer\"}}}",
+	  "t.json:1:11: hook \"/a\": with \"pass\" the application answers" },
 	{ "a name that is none", "{\"destinations\":{\"a b\":{\"exec\":\"/x\"}}}",
 	  "t.json:1:18: name \"a b\" of a destination must be letters" },
 	{ "a destination that is a text", "{\"destinations\":{\"d\":\"/x\"}}",

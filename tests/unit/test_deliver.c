@@ -42,6 +42,7 @@ static const struct row {
 	{ "a query", "{'to':'a','when':{'query:q':'1'}}", "", REF, "a" },
 	{ "one rule does not speak for another",
 	    "[{'to':'a','when':{'type':'no'}},'all']", "push", REF, "all=" },
+	{ "one that answers", "['says','a']", "", REF, "says a" },
 };
 
 static struct conf *
@@ -52,7 +53,8 @@ conf_of(const char *deliver)
 	struct err e;
 	const char *all[] = { "{'inbox':'none','hooks':{'/h':{'auth':'none','deliver':",
 	    deliver, "}},'destinations':{'a':{'exec':'/bin/a'},'all':{'exec':'/bin/a',"
-	    "'one_at_a_time':true},'by':{'exec':'/bin/a','serialize_by':'body:lane'}}}" };
+	    "'one_at_a_time':true},'by':{'exec':'/bin/a','serialize_by':'body:lane'},"
+	    "'says':{'exec':'/bin/a','mode':'answer'}}}" };
 
 	for (size_t i = 0; i < 3; i++)
 		for (const char *p = all[i]; *p != '\0'; p++)
@@ -65,7 +67,7 @@ conf_of(const char *deliver)
 
 /* What is chosen of it, as the table has it. */
 static void
-choose(const struct row *t, struct buf *out)
+choose(const struct row *t, bool handshake, struct buf *out)
 {
 	char *env[] = { (char *)"REQUEST_METHOD=POST", (char *)"REQUEST_URI=/h?q=1",
 	    (char *)"CONTENT_TYPE=application/json", (char *)"HTTP_X_LANE=h",
@@ -87,7 +89,8 @@ choose(const struct row *t, struct buf *out)
 		return;
 	}
 	q.body = str_of(t->body);
-	CHECKF(deliver_choose(rules, n, &q, str_of(t->type), &chosen), "%s: there is "
+	CHECKF(deliver_choose(rules, n, &q, str_of(t->type), !handshake,
+	    &chosen), "%s: there is "
 	    "memory", t->says);
 	for (g = GET(chosen); g.rest.n > 0 && !g.bad;) {
 		get_forward(&g, &f);
@@ -108,7 +111,7 @@ main(void)
 	struct row wide = { "a long value counts by its digest", "'by'", "", NULL, NULL };
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		choose(&table[i], &out);
+		choose(&table[i], false, &out);
 		CHECKF(str_eq(buf_str(&out), str_of(table[i].want)), "%s: \"%s\", is "
 		    "\"%.*s\"", table[i].says, table[i].want, STR_ARG(buf_str(&out)));
 	}
@@ -120,11 +123,13 @@ main(void)
 		buf_put(&body, STR("\"}"));
 		buf_putc(&body, '\0');
 		wide.body = body.p;
-		choose(&wide, &out);
+		choose(&wide, false, &out);
 		CHECKF((n > FORWARD_KEY_MAX) == str_starts(buf_str(&out),
 		    STR("by=sha256:")) && out.n == (n > FORWARD_KEY_MAX ? 3 + 7 + 64 :
 		    3 + n), "%s: of %zu bytes", wide.says, n);
 	}
+	choose(&(struct row){ "a handshake", "['says','a']", "", REF, "" }, true, &out);
+	CHECK(str_eq(buf_str(&out), STR("a")), "a handshake has its own answer");
 	buf_free(&out);
 	buf_free(&body);
 	TEST_END("deliver");
