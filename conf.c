@@ -428,6 +428,15 @@ conf_keeps(enum inbox_kind kind)
 	return kind == INBOX_SQLITE || kind == INBOX_ENGINE;
 }
 
+bool
+conf_delivers(const struct conf *c)
+{
+	for (size_t i = 0; i < c->nhooks; i++)
+		if (c->hooks[i].ndeliver > 0)
+			return true;
+	return false;
+}
+
 struct conf *
 conf_read(struct str text, const char *name, struct err *e)
 {

@@ -229,6 +229,8 @@ bool		 conf_claim_google(const struct conf *);
 
 /* Does an event cross the wall to be kept? */
 bool		 conf_keeps(enum inbox_kind);
+/* Has a hook destinations?  Then the courier is needed, whatever the inbox. */
+bool		 conf_delivers(const struct conf *);
 
 /* Sets the inbox as it is written, and with it its kind and path. */
 void		 conf_set_inbox(struct conf *, struct str written);

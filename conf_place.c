@@ -219,15 +219,25 @@ settle_tokens(const struct conf *c, const struct conf_place *at, struct err *e)
 	return 0;
 }
 
-/* What is to be handed on waits in the inbox. */
+/* What is handed on after the answer waits in the inbox; what comes before it need not. */
 static int
 settle_deliveries(const struct conf *c, struct err *e)
 {
-	for (size_t i = 0; i < c->nhooks; i++)
-		if (c->hooks[i].ndeliver > 0 && c->inbox_kind != INBOX_SQLITE)
-			return err_set(e, ERR_CONF, "%.*s: \"deliver\" wants an inbox "
-			    "in which events wait: set \"inbox\": \"sqlite:/PATH\"",
-			    STR_ARG(c->hooks[i].where));
+	bool none = c->inbox_kind == INBOX_STDOUT;	/* nor is there a courier */
+
+	for (size_t i = 0; i < c->nhooks && c->inbox_kind != INBOX_SQLITE; i++) {
+		const struct hook *h = &c->hooks[i];
+
+		for (size_t k = 0; k < h->ndeliver; k++)
+			if (none || conf_destination(c, h->deliver[k].to)->mode ==
+			    FORWARD_AFTER)
+				return err_set(e, ERR_CONF, "%.*s: \"deliver\" to "
+				    "\"%.*s\" wants an inbox in which events wait: set "
+				    "\"inbox\": \"sqlite:/PATH\"%s",
+				    STR_ARG(h->where), STR_ARG(h->deliver[k].to),
+				    none ? "" : ", or the destination's \"mode\": "
+				    "\"before_answer\"");
+	}
 	return 0;
 }
 

@@ -620,7 +620,7 @@ follow_inbox(struct handler *h)
 {
 	const struct conf *c = h->setting->conf;
 
-	if (h->link == NULL && (conf_keeps(c->inbox_kind) || c->metrics.n > 0 ||
+	if (h->link == NULL && (conf_keeps(c->inbox_kind) || conf_delivers(c) || c->metrics.n > 0 ||
 	    c->quarantine.n > 0 || routes_ask(h->setting->routes)))
 		h->link = link_new(c->courier, c->courier_user);
 }
@@ -1056,6 +1056,9 @@ is_for_courier(const struct flight *f, enum inbox_kind inbox)
 {
 	if (f->decision.action == ACT_ASK || f->decision.action == ACT_CAPTURE ||
 	    f->decision.action == ACT_METRICS)
+		return true;
+	/* Without an inbox it is the courier who reaches destinations. */
+	if (f->decision.action == ACT_STORE && f->decision.event.deliver.n > 0)
 		return true;
 	return conf_keeps(inbox);
 }

@@ -938,6 +938,7 @@ read_conf(struct serve *s, struct err *e)
 		return -1;
 	/* It also fetches keys and adds up counters, where there is no inbox. */
 	s->parts[COURIER].wanted = conf_keeps(s->conf->inbox_kind) ||
+	    conf_delivers(s->conf) ||
 	    routes_ask(routes) || s->conf->quarantine.n > 0 ||
 	    s->conf->metrics.n > 0;
 	routes_free(routes);

@@ -11,10 +11,14 @@
  * under way and joins it.  When the last sender is out of time what is under way goes on
  * to its end, and nothing more is begun.
  *
+ * Without an inbox an asking is one request, with the event in its own memory, and what
+ * it comes to is told and forgotten.
+ *
  * One event has one answer.  The first that is known, what its destination says or the
  * fallback, is written to the inbox before anybody hears it, and then it stays: a late
  * answer is written down as delivered and told to nobody.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +27,7 @@
 #include "delivery_parts.h"
 
 #define WITHIN_MS	8000	/* where it is not known how long a sender waits */
+#define OWN_MEMORY	(1u << 20)	/* of an event that no inbox has */
 
 #ifdef TEST_NOT_WAITED		/* tests/modes.sh must notice */
 #define WAITED	false
@@ -56,6 +61,10 @@ struct asking {
 	bool		 is_written;	/* and in the inbox */
 	struct order	 order;		/* writes it, where no attempt does */
 	bool		 is_ordered;
+
+	/* Without an inbox. */
+	struct event	 own;
+	struct arena	*arena;		/* of its texts and body */
 };
 
 /* --- telling the door ------------------------------------------------------------- */
@@ -182,6 +191,10 @@ speak_fallback(struct asking *a)
 	if (p == NULL || p->lane == NULL ||
 	    (a->answer = fallback_of(p->lane->to)) == NULL)
 		return false;
+	if (a->delivery->batch == NULL) {
+		a->is_written = true;
+		return true;
+	}
 	a->is_ordered = true;
 	a->order = (struct order){ .write = write_spoken, .written = spoken_written };
 	batch_order(a->delivery->batch, &a->order);
@@ -299,6 +312,15 @@ time_left(const struct asking *a, int64_t now)
 	return until - now;
 }
 
+static void
+begin(struct delivery *d, struct asking *a, struct piece *p, sqlite3 *db, int64_t left)
+{
+	if (job_begin(d, p->lane, db, &p->row, a, p, left)) {
+		p->stand = UNDER_WAY;
+		a->running++;
+	}
+}
+
 /* Begins it, or it stays TO_MAKE for want of room, or it has failed. */
 static void
 make(struct delivery *d, struct asking *a, struct piece *p)
@@ -316,6 +338,10 @@ make(struct delivery *d, struct asking *a, struct piece *p)
 	} else if (l->closed_until > now) {
 		failed(a, p, "a destination failed too often and is left alone for now");
 	} else if (left > 0 && lane_room(d, l, now) > 0) {
+		if (d->side == NULL) {
+			begin(d, a, p, NULL, left);
+			return;
+		}
 		if ((db = inbox_side_enter(d->side, &e)) == NULL) {
 			failed(a, p, "the inbox is being recovered");
 			return;
@@ -323,10 +349,8 @@ make(struct delivery *d, struct asking *a, struct piece *p)
 		if ((paused = lane_paused(l, db)) != 0)
 			failed(a, p, paused == 1 ? "a destination is paused" :
 			    "the inbox cannot be read now");
-		else if (job_begin(d, l, db, &p->row, a, p, left)) {
-			p->stand = UNDER_WAY;
-			a->running++;
-		}
+		else
+			begin(d, a, p, db, left);
 		inbox_side_leave(d->side);
 	}
 }
@@ -453,11 +477,66 @@ asking_read(struct delivery *d, struct asking *a)
 	return rc == SQLITE_DONE;
 }
 
+/* --- without an inbox ----------------------------------------------------------------------- */
+
+static struct str
+kept(struct asking *a, struct str s)
+{
+	return s.n == 0 ? STR("") : arena_str(a->arena, s);
+}
+
+/* The event, and its destinations as the worker says them; false: no memory. */
+static bool
+asking_copy(struct delivery *d, struct asking *a, const struct put *p)
+{
+	struct get g = GET(p->event.deliver);
+	struct event *e = &a->own;
+	struct forward f;
+	struct str *texts[] = { &e->hook, &e->provider, &e->event_id, &e->event_type,
+	    &e->method, &e->target, &e->remote, &e->headers, &e->scheme, &e->secret,
+	    &e->request_id, &e->trace };
+
+	*e = p->event;
+	e->body_fd = -1;
+	if ((a->arena = arena_new(OWN_MEMORY)) == NULL || (a->pieces = calloc(
+	    FORWARD_MOST, sizeof(*a->pieces))) == NULL)
+		return false;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		*texts[i] = kept(a, *texts[i]);
+	if (e->body.p != NULL)
+		e->body = kept(a, e->body);
+	if (p->event.body_fd != -1 && (e->body_fd = fcntl(p->event.body_fd,
+	    F_DUPFD_CLOEXEC, 0)) == -1)
+		return false;
+	while (g.rest.n > 0 && a->npieces < FORWARD_MOST) {
+		get_forward(&g, &f);
+		a->pieces[a->npieces++] = (struct piece){
+			.row = { .state = DELIVERY_MISSED, .since = when_now() },
+			.lane = lane_find(d, f.to), .mode = f.mode };
+	}
+	return !g.bad && !arena_full(a->arena);
+}
+
+int
+asking_event(struct job *j)
+{
+	const struct event *own = &j->asking->own;
+
+	j->attempt.event = *own;
+	if (own->body_fd == -1)
+		return 1;
+	j->attempt.event.body_fd = fcntl(own->body_fd, F_DUPFD_CLOEXEC, 0);
+	return j->attempt.event.body_fd == -1 ? -1 : 1;
+}
+
 static void
 asking_free(struct asking *a)
 {
 	if (a == NULL)
 		return;
+	if (a->own.body_fd != -1)
+		close(a->own.body_fd);
+	arena_free(a->arena);
 	free(a->answer);
 	free(a->pieces);
 	free(a);
@@ -477,10 +556,11 @@ asking_for(struct delivery *d, const struct put *p)
 	if (a != NULL || (a = calloc(1, sizeof(*a))) == NULL)
 		return a;
 	a->delivery = d;
+	a->own.body_fd = -1;
 	a->why = "a destination ran out of time";
 	memcpy(a->id, p->stored.id, sizeof(a->id));
 	puts_init(&a->puts);
-	if (!asking_read(d, a)) {
+	if (!(d->side != NULL ? asking_read(d, a) : asking_copy(d, a, p))) {
 		asking_free(a);
 		return NULL;
 	}
@@ -501,7 +581,7 @@ asking_take(struct delivery *d, struct puts *some)
 		/* The rest is for writing it down, and for the way back. */
 		p->until = p->arrived + within - within / 10;
 		if ((a = asking_for(d, p)) == NULL)
-			refuse(d, p, "the inbox cannot be read now");
+			refuse(d, p, "it cannot be looked at now");
 		else
 			puts_add(&a->puts, p);
 	}
@@ -600,13 +680,21 @@ delivery_ask(struct delivery *d, struct put *p)
 	bool taken;
 
 	pthread_mutex_lock(&d->lock);
-	if ((taken = !d->draining && !d->stop && d->nasked < DELIVERY_MOST)) {
+	if ((taken = !d->draining && !d->stop && d->nasked < DELIVERY_MOST &&
+	    d->nbytes + p->n <= DELIVERY_MEMORY)) {
 		d->nasked++;
+		d->nbytes += p->n;
 		puts_add(&d->asked, p);
 		pthread_cond_signal(&d->work);
 	}
 	pthread_mutex_unlock(&d->lock);
 	return taken;
+}
+
+bool
+delivery_remembers(const struct delivery *d)
+{
+	return d->inbox != NULL;
 }
 
 int
@@ -625,6 +713,7 @@ delivery_take(struct delivery *d, struct puts *out)
 	if (read(d->fd, &n, sizeof(n)) == sizeof(n))
 		puts_move(out, &d->told);
 	d->nasked -= out->n;
+	d->nbytes -= out->bytes;
 	pthread_mutex_unlock(&d->lock);
 }
 

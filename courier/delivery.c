@@ -319,7 +319,10 @@ attempt_ended(struct delivery *d, struct job *j, bool stopping)
 	totals_attempt(d->totals, j->lane->name, j->attempt.outcome, j->attempt.took);
 	j->order.write = write_down;
 	j->order.written = written;
-	batch_order(d->batch, &j->order);
+	if (d->batch != NULL)
+		batch_order(d->batch, &j->order);
+	else
+		written(&j->order, true);
 }
 
 static void
@@ -502,7 +505,9 @@ job_begin(struct delivery *d, struct lane *l, sqlite3 *db, const struct ledger_r
 	j->piece = piece;
 	if (piece != NULL)
 		asking_prepare(j);
-	if ((whole = load(d, db, r->event, &j->attempt)) == -1) {
+	whole = db != NULL ? load(d, db, r->event, &j->attempt) :
+	    asking_event(j);
+	if (whole == -1) {
 		job_free(j);
 		return false;
 	}
@@ -661,7 +666,7 @@ census(struct delivery *d)
 	struct err e;
 	sqlite3 *db;
 
-	if (when_steady() < d->census_at)
+	if (when_steady() < d->census_at || d->side == NULL)
 		return;
 	d->census_at = when_steady() + CENSUS_MS;
 	for (struct lane *l = d->lanes; l != NULL; l = l->next) {
@@ -695,7 +700,7 @@ patience(const struct delivery *d)
 	for (const struct lane *l = d->lanes; l != NULL; l = l->next) {
 		int64_t until = NEVER;
 
-		if (l->to == NULL)
+		if (l->to == NULL || d->side == NULL)
 			continue;
 		if (l->closed_until > steady)
 			until = l->closed_until - steady;
@@ -796,7 +801,7 @@ run(void *arg)
 				l->look = true;
 				l->next_due = NEVER;
 			}
-			if (l->to != NULL && l->look)
+			if (l->to != NULL && l->look && d->side != NULL)
 				look(d, l);
 		}
 		census(d);
@@ -839,7 +844,7 @@ delivery_start(struct inbox *inbox, struct batch *batch, struct totals *totals,
 	take_half(d, half);
 	err_set(e, ERR_OS, "no thread for deliveries");
 	if ((d->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1 ||
-	    (d->side = inbox_side_new(inbox, true)) == NULL ||
+	    (inbox != NULL && (d->side = inbox_side_new(inbox, true)) == NULL) ||
 	    (d->exec = exec_start(log, &taker, e)) == NULL ||
 	    (d->http = http_start(ca_file[0] != '\0' ? ca_file : NULL, log, &taker,
 	    e)) == NULL || pthread_create(&d->thread, NULL, run, d) != 0) {
@@ -848,7 +853,8 @@ delivery_start(struct inbox *inbox, struct batch *batch, struct totals *totals,
 		return NULL;
 	}
 	d->started = true;
-	batch_watch(batch, delivery_wake, d);
+	if (batch != NULL)
+		batch_watch(batch, delivery_wake, d);
 	return d;
 }
 
@@ -863,7 +869,8 @@ delivery_stop(struct delivery *d)
 		pthread_cond_signal(&d->work);
 		pthread_mutex_unlock(&d->lock);
 		pthread_join(d->thread, NULL);
-		batch_watch(d->batch, NULL, NULL);
+		if (d->batch != NULL)
+			batch_watch(d->batch, NULL, NULL);
 	}
 	exec_stop(d->exec);
 	http_stop(d->http);

@@ -45,7 +45,11 @@
 
 struct delivery;
 
-/* The half is taken over; so is that of a reload.  The rest outlives it. */
+/*
+ * The half is taken over; so is that of a reload.  The rest outlives it.  Without an
+ * inbox (both NULL) nothing is handed on but what is asked for, and nothing of it is
+ * remembered: each request has all of it made.
+ */
 struct delivery	*delivery_start(struct inbox *, struct batch *, struct totals *,
 		    struct half *, struct log *, struct err *);
 void		 delivery_reload(struct delivery *, struct half *);
@@ -64,6 +68,7 @@ void		 delivery_free(struct delivery *);	/* takes NULL */
  * false: too many, or we stop; it stays the caller's.
  */
 bool		 delivery_ask(struct delivery *, struct put *);
+bool		 delivery_remembers(const struct delivery *);
 int		 delivery_fd(const struct delivery *);	/* readable: some are back */
 void		 delivery_take(struct delivery *, struct puts *);
 /* No more are taken; how many are not back. */

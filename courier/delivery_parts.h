@@ -51,7 +51,7 @@ struct lane {
 };
 
 struct delivery {
-	struct inbox	*inbox;
+	struct inbox	*inbox;		/* NULL, as the next two: there is none */
 	struct inbox_side *side;
 	struct batch	*batch;
 	struct totals	*totals;
@@ -69,6 +69,7 @@ struct delivery {
 	struct puts	 told;		/* to the door */
 	struct asking	*spoken;	/* by the batch; through asking->next_spoken */
 	size_t		 nasked;	/* asked and not told */
+	size_t		 nbytes;	/* of their events */
 	bool		 draining;
 	bool		 awake;
 	bool		 stop;
@@ -92,7 +93,7 @@ unsigned	 lane_room(const struct delivery *, const struct lane *, int64_t steady
 int		 lane_paused(const struct lane *, sqlite3 *);
 /*
  * Begins an attempt; asking and piece: for whom, or NULL, and how long it may take.
- * false: not now.
+ * db: NULL without an inbox, then the event is the asking's.  false: not now.
  */
 bool		 job_begin(struct delivery *, struct lane *, sqlite3 *,
 		    const struct ledger_row *, struct asking *, struct piece *,
@@ -105,6 +106,8 @@ sqlite3_stmt	*delivery_query(sqlite3 *, const char *sql, struct str name, int64_
 void		 asking_take(struct delivery *, struct puts *);
 /* An attempt before it is begun: what room its answer has. */
 void		 asking_prepare(struct job *);
+/* Its event, where no inbox has it.  1, or -1: no memory. */
+int		 asking_event(struct job *);
 /* What an attempt came to, before and after it is written down. */
 void		 asking_judged(struct job *);
 int		 asking_write(struct job *, struct ledger *, int64_t now);

@@ -253,6 +253,62 @@ take_long(struct loop *l, struct put *p, enum wire_refusal *r, const char **why,
 	return 0;
 }
 
+static void
+say_spoken(struct loop *l, struct conn *c, const struct put *p)
+{
+	buf_reset(&l->out);
+	put_u64(&l->out, p->ticket);
+	put_stored(&l->out, &p->stored);
+	put_spoken(&l->out, p->spoken);
+	conn_say(l, c, WIRE_ANSWER);
+	conn_flush(l, c);	/* they are long: not all of a turn's at its end */
+}
+
+static void
+answer(struct loop *l, struct put *p)
+{
+	if (p->refusal != 0)
+		say_refused(l, p->conn, p->ticket, p->refusal, p->why);
+	else if (p->spoken != NULL)
+		say_spoken(l, p->conn, p);
+	else
+		say_stored(l, p->conn, p->ticket, &p->stored);
+	put_free(l, p);
+}
+
+/* It is stored; are there destinations that come before the answer? */
+static bool
+ask_first(struct loop *l, struct put *p)
+{
+	if (p->refusal != 0 || !(delivery_remembers(l->door->delivery) ? p->asked :
+	    p->event.deliver.n > 0))
+		return false;
+	if (delivery_remembers(l->door->delivery))
+		body_drop(l, p);
+	if (delivery_ask(l->door->delivery, p))
+		return true;
+	p->refusal = REFUSED_DESTINATION;
+	p->why = "too many wait for their destinations, or the courier stops";
+	return false;
+}
+
+/* There is no inbox: its destinations are all that becomes of it. */
+static int
+take_unkept(struct loop *l, struct put *p, struct err *e)
+{
+	struct event *ev = &p->event;
+	uint64_t size = ev->body.n;
+
+	if (ev->body_fd != -1 && os_memfd_sealed(ev->body_fd, &size, e) == -1)
+		return -1;
+	if (size != ev->size)
+		return out_of_order(e, "an event without its body");
+	memcpy(p->stored.id, ev->id, sizeof(p->stored.id));
+	if (!ask_first(l, p))
+		answer(l, p);
+	return 0;
+}
+
 static int
 take_event(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 {
@@ -286,6 +342,11 @@ take_event(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 	}
 	if (ev->body.p == NULL && ev->size == 0)
 		ev->body = STR("");
+	if (store == NULL && ev->deliver.n > 0) {
+		if ((result = take_unkept(l, p, e)) == -1)
+			goto out;
+		return 0;
+	}
 	if (ev->body.p == NULL) {
 		if ((result = take_long(l, p, &r, &why, e)) == -1 || r != 0)
 			goto out;
@@ -563,43 +624,6 @@ errands_outcomes(struct loop *l)
 }
 
 static void
-say_spoken(struct loop *l, struct conn *c, const struct put *p)
-{
-	buf_reset(&l->out);
-	put_u64(&l->out, p->ticket);
-	put_stored(&l->out, &p->stored);
-	put_spoken(&l->out, p->spoken);
-	conn_say(l, c, WIRE_ANSWER);
-	conn_flush(l, c);	/* they are long: not all of a turn's at its end */
-}
-
-static void
-answer(struct loop *l, struct put *p)
-{
-	if (p->refusal != 0)
-		say_refused(l, p->conn, p->ticket, p->refusal, p->why);
-	else if (p->spoken != NULL)
-		say_spoken(l, p->conn, p);
-	else
-		say_stored(l, p->conn, p->ticket, &p->stored);
-	put_free(l, p);
-}
-
-/* It is stored; are there destinations that come before the answer? */
-static bool
-ask_first(struct loop *l, struct put *p)
-{
-	if (p->refusal != 0 || !p->asked || l->door->delivery == NULL)
-		return false;
-	body_drop(l, p);
-	if (delivery_ask(l->door->delivery, p))
-		return true;
-	p->refusal = REFUSED_DESTINATION;
-	p->why = "too many wait for their destinations, or the courier stops";
-	return false;
-}
-
-static void
 outcomes(struct loop *l)
 {
 	struct store *s = l->door->store;
@@ -620,8 +644,6 @@ delivery_outcomes(struct loop *l)
 	struct puts some;
 	struct put *p;
 
-	if (l->door->delivery == NULL)
-		return;
 	delivery_take(l->door->delivery, &some);
 	while ((p = puts_pop(&some)) != NULL)
 		answer(l, p);
@@ -780,7 +802,7 @@ goes_on(struct loop *l)
 		l->drained_at = when_steady() + DRAIN_MS;
 		alarm(STOP_SECONDS);
 	}
-	return l->door->delivery != NULL && delivery_drain(l->door->delivery) > 0 &&
+	return delivery_drain(l->door->delivery) > 0 &&
 	    when_steady() < l->drained_at;
 }
 
@@ -808,8 +830,7 @@ door_run(struct door *d, struct err *e)
 	    || watch(&l, l.signals, &l.signals, e) == -1
 	    || (d->store != NULL
 	    && watch(&l, d->store->kind->fd(d->store), &d->store, e) == -1)
-	    || (d->delivery != NULL
-	    && watch(&l, delivery_fd(d->delivery), &d->delivery, e) == -1)
+	    || watch(&l, delivery_fd(d->delivery), &d->delivery, e) == -1
 	    || watch(&l, keys_fd(d->keys), &d->keys, e) == -1
 	    || watch(&l, errands_fd(d->errands), &d->errands, e) == -1)
 		goto out;

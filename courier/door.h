@@ -34,7 +34,7 @@ struct door {
 	struct store	*store;		/* NULL: there is no inbox */
 	struct readers	*readers;
 	struct keys	*keys;
-	struct delivery	*delivery;	/* NULL: there is no inbox */
+	struct delivery	*delivery;
 	struct errands	*errands;
 	struct totals	*totals;
 	struct log	*log;

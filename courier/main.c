@@ -229,8 +229,7 @@ reload(void *arg)
 		log_say(&c->log, LOG_ERROR_, "reload: no memory");
 		return;
 	}
-	if (c->door.delivery != NULL)
-		delivery_reload(c->door.delivery, half_use(half));
+	delivery_reload(c->door.delivery, half_use(half));
 	keys_reload(c->door.keys, half);
 	totals_reload(c->totals, true);
 	log_say(&c->log, LOG_INFO_, "reloaded");
@@ -440,15 +439,15 @@ serve(struct courier *c, struct err *e)
 	if (half == NULL)
 		return err_set(e, ERR_OS, "no memory");
 	d->keys = keys_start(half_use(half), &c->log, e);
-	if (c->batch != NULL && d->keys != NULL)
+	if (d->keys != NULL)
 		d->delivery = delivery_start(c->inbox, c->batch, c->totals,
 		    half_use(half), &c->log, e);
 	half_drop(half);
 	d->readers = readers_new(&(struct reading){ .inbox = c->inbox,
-	    .captured = c->captured, .batch = c->batch, .delivery = d->delivery,
-	    .totals = c->totals, .log = &c->log });
+	    .captured = c->captured, .batch = c->batch,
+	    .delivery = c->batch != NULL ? d->delivery : NULL, .totals = c->totals, .log = &c->log });
 	if (d->readers == NULL || d->errands == NULL || d->keys == NULL ||
-	    (c->batch != NULL && d->delivery == NULL))
+	    d->delivery == NULL)
 		return -1;
 	d->lifeline = c->options.lifeline;
 	d->handler_uid = c->handler_uid;

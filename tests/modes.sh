@@ -419,10 +419,70 @@ is "it is waited for" 200 "$(cat "$T/first-status")"
 check "it stops in time" serve_stop
 is "the database is sound" ok "$(sql 'PRAGMA integrity_check')"
 
+# --- without an inbox ---------------------------------------------------------------------------
+
+sed -i -e "s#\"inbox\": [^,]*,#\"inbox\": \"none\",#" -e '/"\/hooks\/\(one\|filtered\)"/d' "$T/hooklatch.json"
+check "nothing waits without an inbox, so nothing goes after the answer" eval \
+    '! sed "s#\"first\", \"second\"#\"first\", \"after\"#" "$T/hooklatch.json" >"$T/bad.json" ||
+    ! quietly check "$T/bin/hooklatch" check --config "$T/bad.json"'
+check "what comes before it does" quietly check "$T/bin/hooklatch" check --config "$T/hooklatch.json"
+check "it serves" serve_start
+touch "$T/out/second.fails"
+give /hooks/two q-1
+is "one that must be done fails: 503" "503 1" "$STATUS $(times first q-1)"
+rm "$T/out/second.fails"
+give /hooks/two q-1
+is "the next try has all of it made again: nothing remembers" "200 2 1" \
+    "$STATUS $(times first q-1) $(times second q-1)"
+give /hooks/both q-2
+like "an answer" '200 {"text":"answer * to * bytes"}' "$STATUS $(cat "$T/got")"
+cp "$T/got" "$T/told"
+give /hooks/both q-2
+check "a repeat is asked again" eval '[ "$STATUS" = 200 ] && ! cmp -s "$T/got" "$T/told"'
+give /hooks/hang q-3
+is "a fallback" '200 {"text":"not now"}' "$STATUS $(cat "$T/got")"
+head -c 300000 /dev/zero | tr '\0' x | sed 's/.*/{"long":"&"}/' >"$T/long"
+give /hooks/twiml q-4 "$(cat "$T/long")"
+like "a long body arrives" "200 <Response><Message>$(stat -c %s "$T/body") bytes, *" "$STATUS $(cat "$T/got")"
+kill -9 "$(pid_of courier)"
+check "a courier that was killed comes back" within 15 eval 'give /hooks/far q-5; [ "$STATUS" = 200 ]'
+check "it stops" serve_stop
+
+# --- an engine as the inbox ---------------------------------------------------------------------
+
+if command -v redis-server >/dev/null && [[ $(ldd "$BUILD/hooklatch-courier") == *hiredis* ]]; then
+	free_port
+	ENGINE=$PORT
+	free_port
+	dir "$T/redis"
+	start redis redis-server --port "$ENGINE" --bind 127.0.0.1 --dir "$T/redis" --save '' \
+	    --appendonly yes --appendfsync always
+	check "an engine is there" within 10 listening "$ENGINE"
+	sed -i "s#\"inbox\": \"none\"#\"inbox\": \"redis://127.0.0.1:$ENGINE/0/events\"#" "$T/hooklatch.json"
+	check "it serves" serve_start
+	touch "$T/out/second.fails"
+	give /hooks/two r-1
+	is "one that must be done fails: 503" "503 1" "$STATUS $(times first r-1)"
+	rm "$T/out/second.fails"
+	give /hooks/two r-1
+	is "the next try, which the engine knows, has all of it made again" "200 2 1" \
+	    "$STATUS $(times first r-1) $(times second r-1)"
+	is "it is there once" 1 "$(redis-cli -p "$ENGINE" --raw XLEN events)"
+	give /hooks/both r-2
+	like "an answer" '200 {"text":"answer * to * bytes"}' "$STATUS $(cat "$T/got")"
+	stop redis KILL
+	give /hooks/both r-3
+	is "nothing is asked of what is not kept: 503" "503 0" "$STATUS $(times first r-3)"
+	check "it stops" serve_stop
+else
+	skip "an engine as the inbox" "redis-server or the courier's hiredis is not there"
+fi
+
 # --- would the tests notice? -------------------------------------------------------------------
 
 built build/all-headers hooklatch-courier CFLAGS="-O1 -g -DTEST_ALL_HEADERS -DTEST_NOT_WAITED"
 cp build/all-headers/hooklatch-courier "$T/bin/hooklatch-courier"
+conf
 check "a courier that passes all headers on, and does not wait" serve_start
 give /hooks/headers p-1
 check "has the destination command the web server" eval '! grep -q text "$T/got"'

@@ -1285,6 +1285,21 @@ static const struct {
 	  .at = { .root = true },
 	  .error = "t.json:1:33: hook \"/a\": \"captured:\" secrets are kept "
 	  "beside an inbox of SQLite" },
+	{ "no inbox, and a destination that waits for it", "{\"inbox\":\"none\","
+	  "\"hooks\":{\"/a\":{\"provider\":\"x\",\"deliver\":\"d\"}},"
+	  "\"destinations\":{\"d\":{\"exec\":\"/x\"}}}", .at = { .root = true },
+	  .error = "t.json:1:26: \"deliver\" to \"d\" wants an inbox in which events "
+	  "wait: set \"inbox\": \"sqlite:/PATH\", or the destination's \"mode\"" },
+	{ "no inbox, and one that does not", "{\"inbox\":\"none\","
+	  "\"hooks\":{\"/a\":{\"provider\":\"x\",\"deliver\":\"d\"}},"
+	  "\"destinations\":{\"d\":{\"exec\":\"/x\",\"mode\":\"answer\"}}}",
+	  .at = { .root = true }, .inbox = "none",
+	  .courier = "/run/hooklatch/courier.sock" },
+	{ "lines of events, and a destination", "{\"inbox\":\"stdout:\","
+	  "\"hooks\":{\"/a\":{\"provider\":\"x\",\"deliver\":\"d\"}},"
+	  "\"destinations\":{\"d\":{\"exec\":\"/x\",\"mode\":\"answer\"}}}",
+	  .at = { .root = true }, .error = "t.json:1:29: \"deliver\" to \"d\" wants an "
+	  "inbox in which" },
 	{ "a tmpfs", "{\"inbox\":\"sqlite:/run/i.db\"}", .at = { .root = true,
 	  .is_tmpfs = under_run },
 	  .error = "t.json: the inbox /run/i.db is on a tmpfs, which is memory: set "

@@ -513,6 +513,67 @@ test_reload(void)
 	}
 }
 
+/* --- destinations that come before the answer --------------------------------------------- */
+
+static const struct spoken spoken = { .status = 201, .type = STR("text/xml"),
+	.headers = STR("Content-Language: de\r\n"), .body = STR("<Response/>") };
+
+static void
+reply_answer(uint64_t to, const struct spoken *what)
+{
+	static const struct stored as;
+	struct buf b = BUF(4096);
+
+	put_u64(&b, to);
+	put_stored(&b, &as);
+	put_spoken(&b, what);
+	reply(WIRE_ANSWER, &b);
+}
+
+static void
+test_asked(void)
+{
+	struct event e;
+	struct get g;
+	struct forward f;
+	struct spoken wrong = spoken;
+
+	/* No inbox: it is the courier's all the same. */
+	begin("'/a':{'auth':'none','deadline':'5s','deliver':['before','says']},"
+	    "'/none':{'auth':'none'}",
+	    "'destinations':{'before':{'exec':'/x','mode':'before_answer'},"
+	    "'says':{'exec':'/x','mode':'answer'}},");
+	take(0, "/none", "", "{}");
+	CHECK(status[0] == 200 && says(0), "without destinations nobody is asked");
+	take(1, "/a", "", "{}");
+	CHECK(status[1] == 0 && says(WIRE_EVENT), "with them the courier is");
+	get_event(&fields, &e);
+	g = GET(e.deliver);
+	CHECK(get_done(&fields) && e.within == 5000, "and knows how long the sender waits");
+	get_forward(&g, &f);
+	CHECK(str_eq(f.to, STR("before")) && f.mode == FORWARD_BEFORE_ANSWER, "what for");
+	get_forward(&g, &f);
+	CHECK(f.mode == FORWARD_ANSWER && get_done(&g), "and who answers");
+	reply_answer(ticket, &spoken);
+	CHECK(status[1] == 201 && str_eq(extra[1], spoken.headers),
+	    "what the destination says is the answer");
+	take(2, "/a", "", "{}");
+	CHECK(says(WIRE_EVENT), "another");
+	reply_refused(ticket, REFUSED_DESTINATION);
+	CHECK(status[2] == 503 && str_eq(extra[2], STR("Retry-After: 5\r\n")),
+	    "one that failed: 503 with Retry-After");
+	take(3, "/a", "", "{}");
+	CHECK(says(WIRE_EVENT), "another");
+	reply_stored(ticket);
+	CHECK(status[3] == 200, "all have it, and none answers: the usual");
+	take(5, "/a", "", "{}");
+	CHECK(says(WIRE_EVENT), "another");
+	wrong.headers = STR("X: y\r\n\r\nbody");
+	reply_answer(ticket, &wrong);
+	CHECK(status[5] != 201, "what would end the head is not taken");
+	end();
+}
+
 /* --- secrets that a handshake brings ------------------------------------------------------ */
 
 #define CAPTURE	"{'signature':{'header':'X-T','form':'{sig:hex}','algorithm':'hmac-sha256'"	\
@@ -666,6 +727,7 @@ main(void)
 	TRY(test_out_of_time);
 	TRY(test_too_many);
 	TRY(test_reload);
+	TRY(test_asked);
 	TRY(test_capture);
 	TRY(test_captured);
 	TRY(test_aside);
