@@ -132,7 +132,7 @@ fields(enum wire_type type, struct str body)
 		put_stored(&b, &stored);
 		put_spoken(&b, &spoken);
 		break;
-	case WIRE_BUNDLE:	/* here its bytes, which cross in a memfd */
+	case WIRE_SECRET:	/* one text and nothing to look into: a bundle's bytes */
 		bundle = bundle_read(body, &e);
 		g.bad = bundle == NULL;
 		g.rest.n = 0;
