@@ -64,7 +64,7 @@ COURIER	= courier/main courier/door courier/store_sqlite courier/batch courier/b
 	  courier/captured courier/quarantine courier/errands \
 	  courier/ledger courier/delivery courier/asking courier/attempt \
 	  courier/exec courier/google courier/http courier/totals \
-	  courier/engine courier/claim $(ENGINES)
+	  courier/engine courier/claim courier/engine_pubsub $(ENGINES)
 # Requests made, not judged: in the tool and the tests, never in the handler.
 SAMPLE	= auth_sign forge provider_examples provider_schema \
 	  provider_trial sent

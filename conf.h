@@ -161,6 +161,11 @@ struct conf {
 					 * conf_settle() when it was not */
 	struct str	 inbox_path;	/* of a SQLite inbox */
 	struct str	 inbox_secret;	/* the courier's: an engine's, or empty */
+	/* By conf_settle(): the same, or for Pub/Sub what the environment names; and
+	 * there its metadata server's host, "HOST:PORT" of an emulator, or empty. */
+	struct str	 inbox_secret_used;
+	struct str	 inbox_metadata;
+	struct str	 inbox_emulator;
 	enum durability	 durability;	/* of an engine */
 	struct str	 claim_check;	/* a bucket for what an engine does not take,
 					 * or empty */
@@ -266,6 +271,7 @@ int	conf_settle(struct conf *, const struct conf_place *,
 	    struct buf *warn, struct err *);
 /* The variables of Google's that a destination goes by; NULL-ended. */
 #define CONF_GOOGLE_VARIABLES	2
+#define CONF_PUBSUB_EMULATOR	"PUBSUB_EMULATOR_HOST"
 extern const char *const conf_google_variables[CONF_GOOGLE_VARIABLES + 1];
 /* The place of this process. */
 struct conf_place conf_here(void);

@@ -66,9 +66,6 @@ fits_inbox(struct str *s)
 	    !str_ends(path, STR("/"));
 }
 
-/* Engines of later versions. */
-static const char *const engines[] = { "pubsub:", NULL };
-
 /* Of an engine: what is wrong with its URL, which is not repeated. */
 static int
 refuse_inbox(struct reader *r, const struct option *o,
@@ -80,11 +77,6 @@ refuse_inbox(struct reader *r, const struct option *o,
 	if (engine_of(s) != ENGINE_NONE)
 		return json_err(r->doc, v, r->e, "\"%s\" %s", o->name,
 		    engine_url(&url, s));
-	for (size_t i = 0; engines[i] != NULL; i++)
-		if (str_starts(s, str_of(engines[i])))
-			return json_err(r->doc, v, r->e, "\"%s\": engines like "
-			    "\"%s\" are not in this version; use %s",
-			    o->name, engines[i], o->kind->what);
 	return 0;
 }
 
@@ -419,10 +411,10 @@ KIND k_time = { &family_number, "duration",
 	"^[0-9]+(ms|s|m|h|d)?$", .units = units_time };
 
 KIND k_inbox = { &family_text, "text",
-	"\"sqlite:/PATH\", an engine (\"redis:\", \"nats:\" or \"kafka:\"), "
-	"\"stdout:\" or \"none\"",
+	"\"sqlite:/PATH\", an engine (\"redis:\", \"nats:\", \"kafka:\" or "
+	"\"pubsub:\"), \"stdout:\" or \"none\"",
 	"^(none|stdout:|sqlite:/.*[^/]|(rediss?|(nats|kafka)(\\+tls)?)://[^/@]+/"
-	"[^@]+)$", .fits = fits_inbox, .refuse = refuse_inbox };
+	"[^@]+|pubsub:projects/[^/@]+/topics/[^@]+)$", .fits = fits_inbox, .refuse = refuse_inbox };
 KIND k_socket = { &family_text, "text",
 	"\"unix:/PATH\" of at most 107 bytes",
 	"^unix:/.{1,106}$", .fits = fits_socket, .prefix = "unix:" };

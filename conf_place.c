@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "engine_url.h"
 #include "letter.h"
 #include "base/arena.h"
 #include "base/buf.h"
@@ -179,8 +180,8 @@ settle_inbox(struct conf *c, const struct conf_place *at, struct buf *warn,
 			buf_put(warn, STR("the disk of Cloud Run is memory, so "
 			    "\"inbox\" is \"none\": events are verified, "
 			    "answered and logged, and not kept; keeping them "
-			    "there needs an engine: \"redis:\", \"nats:\" or "
-			    "\"kafka:\" (\"pubsub:\" is not in this version)\n"));
+			    "there needs an engine: \"pubsub:\", \"redis:\", "
+			    "\"nats:\" or \"kafka:\"\n"));
 		return 0;
 	}
 	if (c->inbox.p == NULL) {
@@ -246,13 +247,44 @@ const char *const conf_google_variables[CONF_GOOGLE_VARIABLES + 1] = {
 	"GOOGLE_APPLICATION_CREDENTIALS",
 	"GCE_METADATA_HOST", NULL };
 
+static const char *
+variable(const struct conf_place *at, const char *name)
+{
+	return at->variable == NULL ? NULL : filled(at->variable(name));
+}
+
+/* An inbox in Pub/Sub: who we are there, and where; own and metadata are the machine's. */
+static int
+settle_pubsub(struct conf *c, const struct conf_place *at, struct str own,
+    struct str metadata, struct err *e)
+{
+	const char *emulator = variable(at, CONF_PUBSUB_EMULATOR);
+
+	c->inbox_secret_used = c->inbox_secret;
+	c->inbox_metadata = c->inbox_emulator = STR("");
+	if (c->inbox.p == NULL || engine_of(c->inbox) != ENGINE_PUBSUB)
+		return 0;
+	if (emulator != NULL) {
+		c->inbox_secret_used = STR_NONE;
+		c->inbox_emulator = arena_str(c->arena, str_of(emulator));
+		if (c->inbox_emulator.p == NULL)
+			return err_set(e, ERR_OS, "%.*s: no memory", STR_ARG(c->name));
+		return engine_is_host(c->inbox_emulator) ? 0 :
+		    err_set(e, ERR_CONF, "%.*s: the variable %s is no HOST:PORT",
+		    STR_ARG(c->name), CONF_PUBSUB_EMULATOR);
+	}
+	if (c->inbox_secret.p == NULL && own.n > 0)
+		c->inbox_secret_used = own;
+	c->inbox_metadata = metadata;
+	return 0;
+}
+
 /* It is on this machine and asks nobody who he is. */
 static int
 settle_emulator(struct conf *c, struct destination *d, const struct conf_place *at,
     struct err *e)
 {
-	const char *host = d->emulator.n == 0 || at->variable == NULL ? NULL :
-	    filled(at->variable(d->emulator.p));
+	const char *host = d->emulator.n == 0 ? NULL : variable(at, d->emulator.p);
 	struct str old = letter_host(d->url);
 
 	if (host == NULL)
@@ -271,11 +303,8 @@ settle_emulator(struct conf *c, struct destination *d, const struct conf_place *
 static int
 settle_google(struct conf *c, const struct conf_place *at, struct err *e)
 {
-	const char *file = at->variable == NULL ? NULL :
-	    filled(at->variable("GOOGLE_APPLICATION_CREDENTIALS"));
-	const char *host = at->variable == NULL ? NULL :
-	    filled(at->variable("GCE_METADATA_HOST"));
-
+	const char *file = variable(at, "GOOGLE_APPLICATION_CREDENTIALS");
+	const char *host = variable(at, "GCE_METADATA_HOST");
 	struct str own = STR(""), metadata = STR("");
 
 	if (file != NULL)
@@ -284,6 +313,8 @@ settle_google(struct conf *c, const struct conf_place *at, struct err *e)
 		metadata = arena_str(c->arena, str_of(host));
 	if (own.p == NULL || metadata.p == NULL)
 		return err_set(e, ERR_OS, "%.*s: no memory", STR_ARG(c->name));
+	if (settle_pubsub(c, at, own, metadata, e) == -1)
+		return -1;
 	for (size_t i = 0; i < c->ndestinations; i++) {
 		struct destination *d = &c->destinations[i];
 
@@ -462,9 +493,10 @@ gather_of_destination(struct bundle *b, const struct destination *d, struct err 
 static int
 gather_courier_secrets(struct bundle *b, const struct conf *c, struct err *e)
 {
-	if (c->inbox_secret.p != NULL
-	    && bundle_read_secret(b, c->inbox_secret, e) == -1)
-		return err_at(e, "%.*s: \"inbox_secret\"", STR_ARG(c->name));
+	if (c->inbox_secret_used.p != NULL
+	    && bundle_read_secret(b, c->inbox_secret_used, e) == -1)
+		return err_at(e, "%.*s: the credentials of the inbox",
+		    STR_ARG(c->name));
 	if ((conf_is_reference(c->claim_check_token)
 	    && bundle_read_secret(b, c->claim_check_token, e) == -1)
 	    || (c->claim_credentials.n > 0

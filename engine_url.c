@@ -25,6 +25,8 @@ static const struct scheme {
 	  "must be \"kafka://HOST[:PORT]/TOPIC\"" },
 	{ "kafka+tls://", ENGINE_KAFKA, true, 9093,
 	  "must be \"kafka+tls://HOST[:PORT]/TOPIC\"" },
+	{ "pubsub:", ENGINE_PUBSUB, true, 443,
+	  "must be \"pubsub:projects/PROJECT/topics/TOPIC\"" },
 };
 #define NSCHEMES	(sizeof(schemes) / sizeof(schemes[0]))
 
@@ -88,6 +90,14 @@ host_read(struct engine_host *h, struct str s, uint16_t port)
 	return true;
 }
 
+bool
+engine_is_host(struct str s)
+{
+	struct engine_host h;
+
+	return host_read(&h, s, 0) && h.port != 0;
+}
+
 /* A subject of NATS to publish to: tokens with dots between, no wildcard. */
 static bool
 subject_valid(struct str s)
@@ -98,6 +108,48 @@ subject_valid(struct str s)
 		if (!plain(str_cut(&rest, '.'), "_-$:/=", STREAM_MOST))
 			return false;
 	return s.n <= STREAM_MOST;
+}
+
+/* "https://HOST[:PORT]", with a slash behind it or not. */
+static bool
+endpoint_read(struct engine_url *u, struct str s)
+{
+	struct str rest;
+
+	while (str_ends(s, STR("/")))
+		s.n--;
+	u->tls = str_starts(s, STR("https://"));
+	if (!u->tls && !str_starts(s, STR("http://")))
+		return false;
+	u->endpoint = s;
+	rest = str_skip(s, strlen(u->tls ? "https://" : "http://"));
+	u->nhosts = 1;
+	return host_read(&u->hosts[0], rest, u->tls ? 443 : 80);
+}
+
+/* https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names */
+static bool
+topic_read(struct engine_url *u, struct str s)
+{
+	struct str options = s, topic, project, one;
+
+	u->stream = topic = str_cut(&options, '?');
+	if (!str_eq(str_cut(&topic, '/'), STR("projects")))
+		return false;
+	project = str_cut(&topic, '/');
+	if (!plain(project, "-.:", 100) ||
+	    !str_eq(str_cut(&topic, '/'), STR("topics")) ||
+	    !plain(topic, "-_.~+%", 255))
+		return false;
+	while (options.p != NULL) {
+		one = str_cut(&options, '&');
+		if (str_eq(one, STR("ordering=hook")))
+			u->by_hook = true;
+		else if (!str_starts(one, STR("endpoint=")) ||
+		    !endpoint_read(u, str_skip(one, strlen("endpoint="))))
+			return false;
+	}
+	return true;
 }
 
 static bool
@@ -133,6 +185,8 @@ path_read(struct engine_url *u, struct str path)
 		u->scram = options.p != NULL;
 		return plain(u->stream, "_.-", STREAM_MOST)
 		    && (options.p == NULL || str_eq(options, STR("scram")));
+	case ENGINE_PUBSUB:
+		return topic_read(u, path);
 	case ENGINE_NONE:
 		break;
 	}
@@ -154,6 +208,8 @@ engine_url(struct engine_url *u, struct str url)
 	if (str_find(path, '@') >= 0)
 		return "holds credentials, and is printed and logged: they stand in "
 		    "\"inbox_secret\"";
+	if (u->engine == ENGINE_PUBSUB)
+		return path_read(u, path) ? NULL : s->form;
 	hosts = str_cut(&path, '/');
 	if (path.p == NULL)
 		return s->form;

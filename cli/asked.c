@@ -190,7 +190,8 @@ in_engine(const struct conf *conf, struct err *e)
 {
 	struct engine_url u;
 	const struct engine_host *h = &u.hosts[0];
-	char tool[600] = "";
+	struct str rest, project;
+	char tool[900] = "";
 
 	engine_url(&u, conf->inbox);
 	switch (u.engine) {
@@ -206,6 +207,16 @@ in_engine(const struct conf *conf, struct err *e)
 	case ENGINE_KAFKA:
 		snprintf(tool, sizeof(tool), "kcat -b %.*s:%u -C -t %.*s -f "
 		    "'%%h %%s\\n'", STR_ARG(h->name), h->port, STR_ARG(u.stream));
+		break;
+	case ENGINE_PUBSUB:
+		rest = u.stream;
+		str_cut(&rest, '/');
+		project = str_cut(&rest, '/');
+		str_cut(&rest, '/');
+		snprintf(tool, sizeof(tool), "gcloud pubsub subscriptions create NAME "
+		    "--topic %.*s --project %.*s, before they come; then gcloud pubsub "
+		    "subscriptions pull NAME --project %.*s --format json",
+		    STR_ARG(rest), STR_ARG(project), STR_ARG(project));
 		break;
 	case ENGINE_NONE:
 		break;

@@ -43,6 +43,7 @@
 #include "cli/probe.h"
 #include "cli/rundir.h"
 #include "cli/webserver.h"
+#include "engine_url.h"
 #include "route.h"
 
 #define STOP_MS		7600		/* from SIGTERM to the last SIGKILL */
@@ -295,6 +296,16 @@ env_pass_destination(struct environ *env, const struct destination *d)
 		env_pass_secret(env, d->headers[i].value);
 }
 
+static void
+env_pass_inbox(struct environ *env, const struct conf *c)
+{
+	env_pass_secret(env, c->inbox_secret);
+	if (engine_of(c->inbox) != ENGINE_PUBSUB)
+		return;
+	env_pass(env, STR(CONF_PUBSUB_EMULATOR));
+	env_pass_google(env);
+}
+
 static int
 env_make(const struct serve *s, enum part_name which, struct environ *env,
     struct err *e)
@@ -323,7 +334,7 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]) && which != NGINX; i++)
 		env_pass(env, str_of(ours[i]));
 	if (which == COURIER) {
-		env_pass_secret(env, s->conf->inbox_secret);
+		env_pass_inbox(env, s->conf);
 		env_pass_secret(env, s->conf->claim_check_token);
 		if (conf_claim_google(s->conf))
 			env_pass_google(env);

@@ -561,6 +561,7 @@ static const struct row {
 	{ ENGINE_REDIS, &engine_redis, "Redis", "libhiredis-dev" },
 	{ ENGINE_NATS, &engine_nats, "NATS", "libnats-dev" },
 	{ ENGINE_KAFKA, &engine_kafka, "Kafka", "librdkafka-dev" },
+	{ ENGINE_PUBSUB, &engine_pubsub, "Pub/Sub", "libcurl4-openssl-dev" },
 };
 
 static const struct engine_kind *
@@ -579,7 +580,7 @@ kind_of(enum engine engine, struct err *e)
 	return NULL;
 }
 
-/* "USER:PASSWORD", or a token alone. */
+/* "USER:PASSWORD", or a token alone; of Pub/Sub JSON of Google's. */
 static int
 secret_read(struct remote *g, struct engine_setting *s, struct str secret,
     struct err *e)
@@ -588,6 +589,12 @@ secret_read(struct remote *g, struct engine_setting *s, struct str secret,
 
 	if (secret.p == NULL)
 		return 0;
+	if (s->url.engine == ENGINE_PUBSUB) {
+		buf_put(&g->secret, secret);
+		s->credentials = buf_str(&g->secret);
+		return buf_ok(&g->secret) ? 0 : err_set(e, ERR_CONF, "the credentials "
+		    "for Pub/Sub are too long");
+	}
 	if (memchr(secret.p, '\0', secret.n) != NULL
 	    || memchr(secret.p, '\n', secret.n) != NULL)
 		return err_set(e, ERR_CONF, "\"inbox_secret\" must be one line, "
@@ -626,10 +633,11 @@ engine_start(const struct conf *conf, const struct bundle *bundle, struct log *l
 	static const struct store_kind kind = { give, descriptor, take, health,
 	    limit, counters, stop, engine_free };
 	struct engine_setting s = { .strict = conf->durability == DURABLE_STRICT,
-	    .log = log };
+	    .log = log, .metadata = conf->inbox_metadata,
+	    .emulator = conf->inbox_emulator };
 	struct remote *g = calloc(1, sizeof(*g));
-	struct str secret = conf->inbox_secret.p == NULL ? STR_NONE :
-	    bundle_secret(bundle, conf->inbox_secret);
+	struct str secret = conf->inbox_secret_used.n == 0 ? STR_NONE :
+	    bundle_secret(bundle, conf->inbox_secret_used);
 
 	if (g == NULL) {
 		err_set(e, ERR_OS, "no memory");

@@ -1,5 +1,6 @@
 /*
- * engine.h - an inbox that is an engine elsewhere: Redis, NATS JetStream, Kafka.
+ * engine.h - an inbox that is an engine elsewhere: Redis, NATS JetStream, Kafka,
+ * Google Pub/Sub.
  *
  *	AWAY --open: settings read back, what is asked for is there--> READY
  *	READY --an answer that failed or did not come in time--> AWAY, closed
@@ -51,6 +52,10 @@ struct engine_setting {
 	const char	*user;		/* or NULL */
 	const char	*password;	/* or NULL; alone: a token */
 	const char	*ca_file;	/* or NULL: the system's */
+	/* Pub/Sub's: who we are, as google.h has it, and "HOST:PORT" of an emulator. */
+	struct str	 credentials;
+	struct str	 metadata;
+	struct str	 emulator;
 	struct log	*log;
 };
 
@@ -95,7 +100,8 @@ struct engine_kind {
 };
 
 /* Weak in engine.c: one whose library was not there is not linked. */
-extern const struct engine_kind engine_redis, engine_nats, engine_kafka;
+extern const struct engine_kind engine_redis, engine_nats, engine_kafka,
+    engine_pubsub;
 
 /*
  * The engine that conf names, with the secret from the bundle.  NULL and a sentence:

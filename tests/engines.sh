@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # tests/engines.sh - an engine as the inbox: what was acknowledged is in it.
 #
-# usage: tests/engines.sh redis|nats|kafka
+# usage: tests/engines.sh redis|nats|kafka|pubsub
 #
 # The real server (of Kafka the mock cluster of librdkafka, which keeps what it has
-# in memory alone), a whole "hooklatch serve", a provider that sends and writes down
-# every event that was answered 2xx.  The engine and the courier are killed with
-# kill -9 under load, and each event that was written down must be in the engine.
+# in memory alone; of Pub/Sub Google's emulator), a whole "hooklatch serve", a
+# provider that sends and writes down every event that was answered 2xx.  The engine
+# and the courier are killed with kill -9 under load, and each event that was written
+# down must be in the engine.
 # First the same against a courier that takes a missing acknowledgement for one:
 # there, events must be missing.
 
@@ -25,12 +26,13 @@ npm_packages "engines-${1:-}"
 KIND=${1:-}
 RATE=600			# events a second while something is killed
 case $KIND in
-redis | nats | kafka) ;;
+redis | nats | kafka | pubsub) ;;
 *)
-	echo "usage: tests/engines.sh redis|nats|kafka" >&2
+	echo "usage: tests/engines.sh redis|nats|kafka|pubsub" >&2
 	exit 64
 	;;
 esac
+KILLS=8 KILLS_GUILTY=6 KILLS_COURIER=8 LIBRARY=yes
 # shellcheck source=/dev/null
 . "tests/engine-$KIND.sh"
 SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
@@ -47,6 +49,8 @@ echo "engines-$KIND: SEED=$SEED"
 #	LASTS=yes		it has what it acknowledged after kill -9
 #	MERGES=yes		it knows repeats
 #	DURABILITY		what the configuration must say, beside "strict"
+#	KILLS, KILLS_GUILTY, KILLS_COURIER	how often
+#	LIBRARY=yes		its client library may not be there
 missing=$(engine_missing)
 if [ -n "$missing" ]; then
 	skip "all of engines-$KIND" "$missing"
@@ -204,7 +208,7 @@ if [ "$LASTS" = yes ]; then
 	check "it stops" serve_stop
 	cp build/unanswered/hooklatch-courier "$T/bin/hooklatch-courier"
 	check "serve starts with the guilty courier" serve_start
-	kills engine 6 64 0 guilty
+	kills engine "$KILLS_GUILTY" 64 0 guilty
 	look
 	echo "engines-$KIND: a courier that takes silence for an acknowledgement" \
 	    "lost $missing of $(recorded) events"
@@ -213,17 +217,17 @@ if [ "$LASTS" = yes ]; then
 	cp "$T/courier.good" "$T/bin/hooklatch-courier"
 	check "serve starts with the true one" serve_start
 
-	kills engine 8 32 "$RATE" engine
+	kills engine "$KILLS" 32 "$RATE" engine
 	look
-	is "the engine killed 8 times: no acknowledged event is missing" 0 "$missing"
+	is "the engine killed $KILLS times: no acknowledged event is missing" 0 "$missing"
 	[ "$MERGES" != yes ] || is "none is there twice" 0 "$doubled"
 	echo "engines-$KIND: engine killed: $(recorded) acknowledged," \
 	    "$(sent status-503 "$SAID") times 503, $(sent retried "$SAID") sent again"
 fi
 
-kills courier 8 32 "$RATE" courier
+kills courier "$KILLS_COURIER" 32 "$RATE" courier
 look
-is "the courier killed 8 times: no acknowledged event is missing" 0 "$missing"
+is "the courier killed $KILLS_COURIER times: no acknowledged event is missing" 0 "$missing"
 [ "$MERGES" != yes ] || is "none is there twice" 0 "$doubled"
 is "the provider gave nothing up" 0 "$(sent lost "$SAID")"
 echo "engines-$KIND: courier killed: $(recorded) acknowledged," \
@@ -262,6 +266,10 @@ engine_settings
 
 # --- a build without the library -----------------------------------------------------------
 
+if [ "$LIBRARY" != yes ]; then
+	[ "$FAILED" -eq 0 ] || why serve courier sender engine
+	finish "engines-$KIND"
+fi
 built build/bare hooklatch-courier CFLAGS=-O0 WARN= HARDEN=-fPIE ENGINES= ENGINE_LIBS=
 DURABILITY='"durability": "engine-default",'
 engine_conf

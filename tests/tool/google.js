@@ -36,6 +36,7 @@ const LATER_MS = 60000;	/* by then anything is done */
 
 let port = 0;
 let asked = {};			/* how often, by what */
+let stored = [];		/* event ids of messages */
 let seen = [];			/* requests of services: {service, token, body, ...} */
 let faults = {};		/* by what: a row of faults, the next one first */
 let issued = new Map();		/* token -> what it is for */
@@ -50,6 +51,7 @@ function count(what)
 function fresh()
 {
 	asked = {};
+	stored = [];
 	seen = [];
 	faults = {};
 	life = 3600;
@@ -105,6 +107,9 @@ function fault(what, response)
 		break;
 	case '503':
 		error(response, 503, 'UNAVAILABLE');
+		break;
+	case 'drop':
+		response.destroy();
 		break;
 	case 'slow':
 		setTimeout(() => response.destroy(), LATER_MS).unref();
@@ -236,8 +241,32 @@ function bad(response, message)
 const only = (o, ...names) => typeof o === 'object' && o !== null &&
     Object.keys(o).every((n) => names.includes(n));
 
+/* What a publisher may ask: whether it may publish.  Of a topic that is not there: nothing. */
+function iam(body, response)
+{
+	if (faults.unknown)
+		return error(response, 501, 'UNIMPLEMENTED');
+	return say(response, 200, faults.forbidden ? {} : { permissions:
+	    body.permissions.filter((p) => p === 'pubsub.topics.publish') });
+}
+
 function pubsub(body, response)
 {
+	const bytes = (body.messages ?? []).reduce((n, m) => n + (m.data ?? '').length * 3 / 4 +
+	    Object.entries(m.attributes ?? {}).join('').length, 0);
+
+	if (body.messages?.length > 1000 || bytes > 10000000)
+		return bad(response, 'too much');
+	if (new Set((body.messages ?? []).map((m) => m.orderingKey ?? '')).size > 1)
+		return bad(response, 'ordering keys');
+	if (body.messages?.some((m) => m.attributes?.['hooklatch-event-id'] === 'poison')) {
+		count('poison');
+		return bad(response, 'poison');
+	}
+	if (body.messages?.some((m) => m.attributes?.['hooklatch-event-id'] === 'large')) {
+		count('large');
+		return error(response, 413, 'INVALID_ARGUMENT', 'too large');
+	}
 	for (const m of body.messages ?? [{}]) {
 		const pairs = Object.entries(m.attributes ?? {});
 
@@ -252,7 +281,13 @@ function pubsub(body, response)
 		    Buffer.byteLength(k) > 256 || Buffer.byteLength(v) > 1024))
 			return bad(response, 'attributes');
 	}
-	return say(response, 200, { messageIds: body.messages.map(() => `${++number}`) });
+	count('published');
+	asked.messages = (asked.messages ?? 0) + body.messages.length;
+	for (const m of body.messages)
+		stored.push(m.attributes?.['hooklatch-event-id'] ?? '');
+	/* An answer that says less than it should is no acknowledgement. */
+	return say(response, 200, { messageIds: body.messages.slice(faults.short?.shift() ? 1 : 0)
+	    .map(() => `${++number}`) });
 }
 
 const tasks = new Set();
@@ -311,6 +346,9 @@ function fcm(body, response)
 }
 
 const services = [
+	[/^\/v1\/projects\/[^/]+\/topics\/[^/]+:testIamPermissions$/, 'iam', iam],
+	[/^\/v1\/projects\/[^/]+\/topics\/[^/:]+$/, 'topic', (body, response) =>
+	    faults.unknown === 'gone' ? error(response, 404, 'NOT_FOUND') : say(response, 200, {})],
 	[/^\/v1\/projects\/[^/]+\/topics\/[^/]+:publish$/, 'pubsub', pubsub],
 	[/^\/v2\/projects\/[^/]+\/locations\/[^/]+\/queues\/[^/]+\/tasks$/, 'tasks', cloud_tasks],
 	[/^\/bigquery\/v2\/projects\/[^/]+\/datasets\/[^/]+\/tables\/[^/]+\/insertAll$/, 'bigquery',
@@ -337,7 +375,7 @@ function service(url, request, text, response)
 	if (fault(name, response))
 		return undefined;
 	try {
-		return answer(name === 'run' ? text : JSON.parse(text), response);
+		return answer(name === 'run' ? text : text === '' ? {} : JSON.parse(text), response);
 	} catch (e) {
 		return bad(response, e.message);
 	}
@@ -362,8 +400,12 @@ const server = http.createServer((request, response) => {
 		else if (url.pathname === '/subject')
 			subject(request, response);
 		else if (url.pathname === '/seen')
-			say(response, 200, { asked, seen });
-		else if (url.pathname === '/reset') {
+			say(response, 200, { asked, seen, stored });
+		else if (url.pathname === '/close') {
+			/* Connections that nobody uses; who kept them is not told why. */
+			server.closeIdleConnections();
+			say(response, 200, {}, { connection: 'close' });
+		} else if (url.pathname === '/reset') {
 			fresh();
 			faults = text === '' ? {} : JSON.parse(text);
 			say(response, 200, {});

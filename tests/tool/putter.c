@@ -49,6 +49,7 @@ static struct options {
 	bool		 quiet;		/* only a summary */
 	bool		 raw;		/* a message that is none */
 	uint64_t	 after, limit;
+	uint64_t	 headers;	/* more of them, of 1000 bytes each */
 	bool		 newest;
 } o = { .n = 1, .window = 64, .size = 7168, .hook = "/hooks/test",
 	.timeout = 10000 };
@@ -99,8 +100,8 @@ body_make(struct buf *b, uint64_t number)
 static void
 event_fill(struct event *ev, uint64_t number, struct str body, char *event_id)
 {
-	static const char headers[] = "[[\"content-type\",\"application/json\"],"
-	    "[\"user-agent\",\"putter\"],[\"x-event\",\"push\"]]";
+	static char headers[128 * 1024];
+	size_t n;
 	unsigned char dice[10];
 	const char *at;
 
@@ -127,7 +128,14 @@ event_fill(struct event *ev, uint64_t number, struct str body, char *event_id)
 	ev->method = STR("POST");
 	ev->target = str_of(o.hook);
 	ev->remote = STR("127.0.0.1");
-	ev->headers = STR(headers);
+	n = (size_t)snprintf(headers, sizeof(headers), "[[\"content-type\","
+	    "\"application/json\"],[\"user-agent\",\"putter\"],"
+	    "[\"x-event\",\"push\"]");
+	for (uint64_t i = 0; i < o.headers && n + 1200 < sizeof(headers); i++)
+		n += (size_t)snprintf(headers + n, sizeof(headers) - n,
+		    ",[\"x-more-%d\",\"%01000d\"]", (int)i, 0);
+	ev->headers = (struct str){ headers, n + (size_t)snprintf(headers + n,
+	    sizeof(headers) - n, "]") };
 	ev->body = body;
 	ev->size = body.n;
 	ev->scheme = STR("none");
@@ -393,11 +401,11 @@ rows(const char *path, bool show)
 int
 main(int argc, char **argv)
 {
-	static const char letters[] = "n:w:s:f:k:i:e:g:prm:R:C:t:qxa:l:N";
+	static const char letters[] = "n:w:s:f:k:i:e:g:prm:R:C:t:qxa:l:NH:";
 	struct { int c; uint64_t *to; } numbers[] = {
 		{ 'n', &o.n }, { 'w', &o.window }, { 's', &o.size },
 		{ 'm', &o.merge }, { 't', &o.timeout },
-		{ 'a', &o.after }, { 'l', &o.limit },
+		{ 'a', &o.after }, { 'l', &o.limit }, { 'H', &o.headers },
 	};
 	struct { int c; const char **to; } texts[] = {
 		{ 'f', &o.file }, { 'k', &o.hook }, { 'i', &o.id },

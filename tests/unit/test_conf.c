@@ -101,8 +101,23 @@ static const struct {
 	  "t.json:1:2: unknown key \"a\\nb\" in the file" },
 
 	/* words of later versions */
-	{ "Pub/Sub", "{\"inbox\":\"pubsub:projects/p/topics/t\"}",
-	  "t.json:1:2: \"inbox\": engines like \"pubsub:\" are not in this version" },
+	{ "Pub/Sub without a topic", "{\"inbox\":\"pubsub:projects/p\"}",
+	  "t.json:1:2: \"inbox\" must be \"pubsub:projects/PROJECT/topics/TOPIC\"" },
+	{ "a topic alone", "{\"inbox\":\"pubsub:t\"}",
+	  "t.json:1:2: \"inbox\" must be \"pubsub:projects/" },
+	{ "more behind a topic", "{\"inbox\":\"pubsub:projects/p/topics/t/u\"}",
+	  "t.json:1:2: \"inbox\" must be \"pubsub:projects/" },
+	{ "an endpoint that is no URL",
+	  "{\"inbox\":\"pubsub:projects/p/topics/t?endpoint=h\"}",
+	  "t.json:1:2: \"inbox\" must be \"pubsub:projects/" },
+	{ "an endpoint with a path",
+	  "{\"inbox\":\"pubsub:projects/p/topics/t?endpoint=http://h/a\"}",
+	  "t.json:1:2: \"inbox\" must be \"pubsub:projects/" },
+	{ "an endpoint with credentials",
+	  "{\"inbox\":\"pubsub:projects/p/topics/t?endpoint=http://u:s@h\"}",
+	  "t.json:1:2: \"inbox\" holds credentials, and is printed and logged" },
+	{ "another order", "{\"inbox\":\"pubsub:projects/p/topics/t?ordering=type\"}",
+	  "t.json:1:2: \"inbox\" must be \"pubsub:projects/" },
 
 	/* engines */
 	{ "NATS without a stream", "{\"inbox\":\"nats://h\"}",
@@ -366,7 +381,7 @@ static const struct {
 	/* inbox, courier, log, health, providers, users */
 	{ "an inbox by its path alone", "{\"inbox\":\"/var/inbox.db\"}",
 	  "t.json:1:2: \"inbox\" must be \"sqlite:/PATH\", an engine (\"redis:\", "
-	  "\"nats:\" or \"kafka:\"), \"stdout:\" or \"none\", not "
+	  "\"nats:\", \"kafka:\" or \"pubsub:\"), \"stdout:\" or \"none\", not "
 	  "\"/var/inbox.db\"" },
 	{ "a relative inbox", "{\"inbox\":\"sqlite:inbox.db\"}",
 	  "t.json:1:2: \"inbox\" must be \"sqlite:/PATH\"" },
@@ -1259,6 +1274,11 @@ static const struct {
 	  "{\"inbox\":\"nats://h/S/a\",\"durability\":"
 	  "\"engine-default\",\"hooks\":{\"/\":{\"auth\":\"none\"}}}",
 	  .at = { .cloud_run = true }, .inbox = "nats://h/S/a",
+	  .courier = "/run/hooklatch/courier.sock" },
+	{ "Pub/Sub on Cloud Run",
+	  "{\"inbox\":\"pubsub:projects/p/topics/t?endpoint=http://h:1/&ordering=hook\","
+	  "\"hooks\":{\"/\":{\"auth\":\"none\"}}}", .at = { .cloud_run = true },
+	  .inbox = "pubsub:projects/p/topics/t?endpoint=http://h:1/&ordering=hook",
 	  .courier = "/run/hooklatch/courier.sock" },
 	{ "a secret for no engine", "{\"inbox\":\"none\",\"inbox_secret\":"
 	  "\"env:A\"}", .at = { .root = true },

@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# tests/engine-pubsub.sh - Pub/Sub for tests/engines.sh: see there what each is.  The
+# server is Google's emulator, which keeps nothing when it ends: before it stands
+# tests/tool/pubsub.js, which writes down what it has acknowledged.
+#
+# The emulator is looked for where gcloud has its components; HOOKLATCH_PUBSUB_EMULATOR
+# names another program.
+
+# shellcheck disable=SC2034 # they are engines.sh's
+LASTS=yes MERGES=no DURABILITY='' READS='gcloud pubsub subscriptions * --topic hooks *'
+# It takes seconds to start.
+# shellcheck disable=SC2034
+KILLS=2 KILLS_GUILTY=1 KILLS_COURIER=4 LIBRARY=''
+
+# emulator: its program, or nothing
+emulator() {
+	local root
+	if [ -n "${HOOKLATCH_PUBSUB_EMULATOR:-}" ]; then
+		echo "$HOOKLATCH_PUBSUB_EMULATOR"
+	elif command -v cloud-pubsub-emulator; then
+		:
+	elif command -v gcloud >/dev/null; then
+		root=$(gcloud info --format='value(installation.sdk_root)' 2>/dev/null) || return 0
+		root+=/platform/pubsub-emulator/bin/cloud-pubsub-emulator
+		[ ! -x "$root" ] || echo "$root"
+	fi
+}
+EMULATOR=$(emulator)
+
+engine_missing() {
+	if [ -z "$EMULATOR" ]; then
+		echo "Google's Pub/Sub emulator is not installed (gcloud components install" \
+		    "pubsub-emulator, or HOOKLATCH_PUBSUB_EMULATOR)"
+	elif ! command -v java >/dev/null; then
+		echo "the emulator needs Java"
+	elif ! command -v node >/dev/null; then
+		echo "what stands before the emulator needs Node"
+	fi
+}
+
+# google METHOD PATH: of the emulator itself; true when it answers 200
+google() {
+	[ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 -X "$1" -d '{}' \
+	    -H 'Content-Type: application/json' \
+	    "http://127.0.0.1:$EMULATOR_PORT/v1/projects/p/topics$2")" = 200 ]
+}
+
+engine_start() {
+	if [ -z "${PID[before]:-}" ]; then
+		export PUBSUB_EMULATOR_HOST=127.0.0.1:$ENGINE_PORT
+		free_port
+		EMULATOR_PORT=$PORT
+		PORT=0
+		touch "$T/record.pubsub"
+		start before node tests/tool/pubsub.js "$ENGINE_PORT" "$EMULATOR_PORT" \
+		    "$T/record.pubsub"
+	fi
+	# Java starts sooner where nobody is told 503 a thousand times a second.
+	[ -z "${PID[sender]:-}" ] || kill -STOP "${PID[sender]}"
+	start engine "$EMULATOR" --host=127.0.0.1 "--port=$EMULATOR_PORT"
+	within 40 google PUT /hooks || return 1
+	[ -z "${PID[sender]:-}" ] || kill -CONT "${PID[sender]}"
+}
+
+engine_kill() {
+	kill -9 "${PID[engine]}"
+	within 5 gone "${PID[engine]}"
+	unset "PID[engine]"
+}
+
+engine_url() {
+	echo "pubsub:projects/p/topics/hooks"
+}
+
+engine_ids() {
+	node tests/tool/pubsub.js ids "$T/record.pubsub"
+}
+
+engine_body() {
+	node tests/tool/pubsub.js body "$T/record.pubsub" "$1"
+}
+
+engine_json() {
+	node tests/tool/pubsub.js json "$T/record.pubsub" "$1"
+}
+
+engine_settings() {
+	google DELETE /hooks || broken "the topic is deleted"
+	engine_conf
+	start courier "$T/bin/hooklatch-courier" -c "$CONF"
+	check "without its topic it says how to make it" within 10 health_says \
+	    'refused 1 there is no topic *gcloud pubsub topics create hooks --project p*'
+	google PUT /hooks || broken "the topic is made again"
+	check "and goes on by itself when it is made" within 10 health_says 'stored*'
+	stop courier || broken "the courier stops"
+}
