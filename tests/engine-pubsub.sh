@@ -2,9 +2,6 @@
 # tests/engine-pubsub.sh - Pub/Sub for tests/engines.sh: see there what each is.  The
 # server is Google's emulator, which keeps nothing when it ends: before it stands
 # tests/tool/pubsub.js, which writes down what it has acknowledged.
-#
-# The emulator is looked for where gcloud has its components; HOOKLATCH_PUBSUB_EMULATOR
-# names another program.
 
 # shellcheck disable=SC2034 # they are engines.sh's
 LASTS=yes MERGES=no DURABILITY='' READS='gcloud pubsub subscriptions * --topic hooks *'
@@ -12,20 +9,7 @@ LASTS=yes MERGES=no DURABILITY='' READS='gcloud pubsub subscriptions * --topic h
 # shellcheck disable=SC2034
 KILLS=2 KILLS_GUILTY=1 KILLS_COURIER=4 LIBRARY=''
 
-# emulator: its program, or nothing
-emulator() {
-	local root
-	if [ -n "${HOOKLATCH_PUBSUB_EMULATOR:-}" ]; then
-		echo "$HOOKLATCH_PUBSUB_EMULATOR"
-	elif command -v cloud-pubsub-emulator; then
-		:
-	elif command -v gcloud >/dev/null; then
-		root=$(gcloud info --format='value(installation.sdk_root)' 2>/dev/null) || return 0
-		root+=/platform/pubsub-emulator/bin/cloud-pubsub-emulator
-		[ ! -x "$root" ] || echo "$root"
-	fi
-}
-EMULATOR=$(emulator)
+EMULATOR=$(tests/pubsub-emulator.sh)
 
 engine_missing() {
 	if [ -z "$EMULATOR" ]; then
