@@ -53,10 +53,20 @@ enum destination_kind { TO_EXEC, TO_HTTP };
 /* An answer that counts for something else than its status says. */
 struct answer_rule {
 	int64_t		status;
-	struct str	has;		/* a path into its JSON, or empty */
+	struct str	has;		/* a path into its JSON, or empty; "[]" once in it:
+					 * the entry whose "index" is the event's place */
 	struct str	equals;		/* what stands there, or empty: anything */
 	struct str	is;		/* "done", "later", "dead" */
 	struct str	says;		/* for the sentence */
+};
+
+/* How several events are one request; list empty: they are not. */
+struct batch_rule {
+	struct str	list;		/* of the body: one element for each event */
+	struct str	key;		/* a member of those: one value in a request */
+	struct str	done;		/* of an answer of 2xx: a text for each event */
+	uint64_t	most;		/* events of a request */
+	uint64_t	bytes;		/* of its body */
 };
 
 struct destination {
@@ -90,6 +100,7 @@ struct destination {
 	struct str	google;		/* "access", "id", or empty */
 	struct answer_rule *answers;	/* of the service */
 	size_t		 nanswers;
+	struct batch_rule batch;	/* likewise */
 	struct str	emulator;	/* the variable that names one, or empty */
 	struct str	audience;	/* of an ID token; empty: by the URL */
 	struct str	scope;		/* of an access token; empty: the widest */

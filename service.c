@@ -301,6 +301,23 @@ make_answers(const struct making *m, struct err *e)
 	return 0;
 }
 
+static int
+make_batch(const struct making *m, struct err *e)
+{
+	const struct json_object *one = json_member(m->file, "batch");
+	struct batch_rule *b = &m->d->batch;
+
+	if (json_kind(one) != JSON_OBJECT)
+		return 0;
+	b->list = arena_str(m->a, text_of(one, "list"));
+	b->key = arena_str(m->a, text_of(one, "key"));
+	b->done = arena_str(m->a, text_of(one, "done"));
+	b->most = (uint64_t)json_int(json_member(one, "most"));
+	b->bytes = (uint64_t)json_int(json_member(one, "bytes"));
+	return b->list.p == NULL || b->key.p == NULL || b->done.p == NULL ?
+	    no_memory(e) : 0;
+}
+
 int
 service_apply(struct destination *d, struct arena *a, struct err *e)
 {
@@ -319,7 +336,8 @@ service_apply(struct destination *d, struct arena *a, struct err *e)
 	if (d->google.p == NULL || d->emulator.p == NULL)
 		no_memory(e);
 	else if (check_all(&m, e) == 0 && make_url(&m, e) == 0 &&
-	    make_body(&m, e) == 0 && make_answers(&m, e) == 0)
+	    make_body(&m, e) == 0 && make_answers(&m, e) == 0 &&
+	    make_batch(&m, e) == 0)
 		rc = 0;
 	json_close(doc);
 	return rc;

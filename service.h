@@ -18,8 +18,13 @@
  *	emulator	a variable, "HOST:PORT" of a service on this machine: plain HTTP there,
  *			and no token
  *	answers		what counts for something else than its status says, first match:
- *			"status", "has" (a path into an answer of JSON), "equals", "is" (done,
+ *			"status", "has" (a path into an answer of JSON; in it "LIST[]" is the
+ *			entry of LIST whose "index" is the event's place), "equals", "is" (done,
  *			later, dead), "says"
+ *	batch		events that are due travel in one request: "list" is the array of the
+ *			body that has one element for each, "most" and "bytes" are its limits,
+ *			"key" a member of which all in a request have the same, "done" a list in
+ *			an answer of 2xx: who has no text in it at his place was not taken
  *
  * Where the URL begins with its own host the parameter "endpoint" stands for that.
  * Compiled in by script/embed-providers; conf.c applies it as it reads.  Pure.

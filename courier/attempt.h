@@ -37,6 +37,8 @@ struct attempt {
 	int64_t		 retry_after;	/* ms that the destination asked for; 0 */
 	char		 sentence[ATTEMPT_SENTENCE];	/* without secrets */
 	struct buf	 output;	/* its first bytes, at most its limit */
+	bool		 beside;	/* another's request was its: what became of that
+					 * counts once for the destination */
 
 	/* Where what it says goes back to the sender; limit 0: it does not. */
 	struct buf	 answer;	/* all of it */

@@ -183,7 +183,11 @@ is_busy(const struct lane *l, const struct ledger_row *r)
 unsigned
 lane_room(const struct delivery *d, const struct lane *l, int64_t steady)
 {
-	unsigned most = l->to->one_at_a_time ? 1 : (unsigned)l->to->concurrency;
+	uint64_t most = l->to->one_at_a_time ? 1 : l->to->concurrency;
+
+	/* It counts requests, and one may carry many; others have room as well. */
+	if (!l->to->one_at_a_time && l->to->batch.most > 1)
+		most = DELIVERY_MOST / 8;
 
 	if (l->closed_until > steady || d->running >= DELIVERY_MOST ||
 	    d->bytes >= DELIVERY_MEMORY || l->njobs >= BUSY_MOST)
@@ -191,7 +195,7 @@ lane_room(const struct delivery *d, const struct lane *l, int64_t steady)
 	/* One shows whether it is open again. */
 	if (l->failures >= CIRCUIT_FAILURES)
 		most = 1;
-	return l->running < most ? most - l->running : 0;
+	return l->running < most ? (unsigned)most - l->running : 0;
 }
 
 static unsigned
@@ -218,10 +222,12 @@ back_off(const struct destination *to, uint64_t tries)
 
 static void
 lane_failed(struct delivery *d, struct lane *l, const struct destination *to,
-    int64_t retry_after)
+    bool beside, int64_t retry_after)
 {
 	int64_t ms = 0;
 
+	if (beside)
+		return;
 	l->failures++;
 	if (l->failures >= CIRCUIT_FAILURES)
 		ms = back_off(to, l->failures - CIRCUIT_FAILURES + 1);
@@ -286,7 +292,7 @@ judge(struct delivery *d, struct job *j, bool stopping)
 	}
 	j->tries++;
 	if (j->given && a->outcome == OUTCOME_LATER)
-		lane_failed(d, j->lane, to, a->retry_after);
+		lane_failed(d, j->lane, to, a->beside, a->retry_after);
 	else if (j->given)
 		lane_answered(d, j->lane);
 	j->state = a->outcome == OUTCOME_DONE ? DELIVERY_DONE : DELIVERY_DEAD;

@@ -59,6 +59,17 @@ struct sending {
 	size_t		 nsecrets;
 	struct curl_slist *lines;	/* the same, as libcurl wants them */
 
+	/* Of a service that takes several events in one request. */
+	struct sending	*next_waits;	/* for one to go with */
+	struct sending	*next_row;	/* of its leader's request */
+	struct sending	*leader;	/* whose request is its, or NULL */
+	bool		 asks;		/* its own request is under way */
+	size_t		 nrows;		/* of a leader, with itself */
+	size_t		 row;		/* its place in the request */
+	struct str	 element;	/* of the body that it would have alone */
+	struct str	 key;
+	struct buf	 joined;	/* a leader's: the body for all */
+
 	struct str	 url;
 	struct google_waiter waiter;	/* for a token; first of what begins later */
 	struct str	 token;		/* that went with it, or .n 0 */
@@ -90,6 +101,7 @@ struct http {
 	struct google	*google;
 	struct sending	*under_way[HTTP_MOST];
 	size_t		 nunder_way;
+	struct sending	*waits, **waits_end;	/* to go with others */
 
 	pthread_t	 thread;
 	pthread_mutex_t	 lock;		/* of what follows */
@@ -438,7 +450,7 @@ write_url(struct sending *s, struct letter *l, struct err *e)
 	return s->url.p == NULL ? no_memory(e) : 0;
 }
 
-/* All that is written of the event and the secrets; nothing is sent yet.  As authorize(). */
+/* All that is written of the event and the secrets, but who we are; nothing is sent yet. */
 static int
 render(struct sending *s, struct err *e)
 {
@@ -456,9 +468,7 @@ render(struct sending *s, struct err *e)
 	    ours(s, e) == -1 || theirs(s, &l, e) == -1)
 		return -1;
 	s->host = letter_host(s->url);
-	if (a->to->sign.n > 0 && sign(s, e) == -1)
-		return -1;
-	return authorize(s, e);
+	return a->to->sign.n > 0 ? sign(s, e) : 0;
 }
 
 /* --- libcurl's side ------------------------------------------------------------------------ */
@@ -506,7 +516,7 @@ take_answer(char *p, size_t size, size_t n, void *into)
 	if (out->n < out->limit)
 		buf_put(out, str_head((struct str){ p, n }, out->limit - out->n));
 	buf_put(&s->attempt->answer, (struct str){ p, n });
-	if (s->attempt->to->nanswers > 0)
+	if (s->attempt->to->nanswers > 0 || s->attempt->to->batch.done.n > 0)
 		buf_put(&s->whole, (struct str){ p, n });
 	s->answer += n;
 	s->enough = s->answer > HTTP_ANSWER;
@@ -679,6 +689,7 @@ sending_free(struct sending *s)
 	curl_easy_cleanup(s->easy);
 	lines_free(s);
 	buf_free(&s->made);
+	buf_free(&s->joined);
 	buf_free(&s->whole);
 	arena_wipe(s->arena);
 	free(s);
@@ -701,10 +712,8 @@ tell(struct http *h, struct attempt *a, int64_t began)
  * what was secret is not, also where the output was cut in the middle of it.
  */
 static void
-hide_secrets(struct sending *s)
+hide_secrets(const struct sending *s, struct buf *out)
 {
-	struct buf *out = &s->attempt->output;
-
 	for (size_t i = 0; i < s->nsecrets && out->n > 0; i++) {
 		struct str x = s->secrets[i];
 		char *at = out->p, *stop = out->p + out->n;
@@ -724,11 +733,33 @@ end(struct sending *s)
 	struct attempt *a = s->attempt;
 	int64_t began = s->began;
 
-	hide_secrets(s);
+	hide_secrets(s, &a->output);
 	h->under_way[s->place] = h->under_way[--h->nunder_way];
 	h->under_way[s->place]->place = s->place;
 	sending_free(s);
 	tell(h, a, began);
+}
+
+/* What became of a leader's request became of those that went with it. */
+static void
+end_all_rows(struct sending *s)
+{
+	struct sending *r, *next;
+
+	hide_secrets(s, &s->attempt->output);
+	for (r = s->next_row; r != NULL; r = next) {
+		struct attempt *a = r->attempt, *from = s->attempt;
+
+		next = r->next_row;
+		if (a->outcome == 0) {
+			attempt_say(a, from->outcome, from->code, "%s", from->sentence);
+			a->retry_after = from->retry_after;
+			buf_put(&a->output, buf_str(&from->output));
+		}
+		a->beside = true;
+		end(r);
+	}
+	end(s);
 }
 
 /* It was not sent at all. */
@@ -750,7 +781,7 @@ launch(struct sending *s, int r, struct err *e)
 		r = no_memory(e);
 	if (r == -1) {
 		not_sent(s->attempt, e);
-		end(s);
+		end_all_rows(s);
 	}
 }
 
@@ -763,6 +794,23 @@ told(struct google_waiter *w, struct str token, const struct err *why)
 	struct err e = { ERR_NONE, "" };
 
 	launch(s, token.p == NULL ? no_token(why, &e) : with_token(s, token, &e), &e);
+}
+
+/* As before it was sent. */
+static void
+start_over(struct sending *s)
+{
+	curl_easy_cleanup(s->easy);
+	s->easy = NULL;
+	lines_free(s);
+	buf_reset(&s->attempt->output);
+	buf_reset(&s->whole);
+	forget_answer(s);
+	s->enough = false;
+	s->answer = s->answer_headers = 0;
+	s->sent = 0;
+	s->retry_after = 0;
+	s->error[0] = '\0';
 }
 
 /*
@@ -778,20 +826,54 @@ goes_again(struct sending *s, long status)
 	if (!SECOND || status != 401 || s->token.n == 0 || s->again)
 		return false;
 	google_refused(s->http->google, &w, s->token);
-	curl_easy_cleanup(s->easy);
-	s->easy = NULL;
-	lines_free(s);
-	buf_reset(&s->attempt->output);
-	buf_reset(&s->whole);
-	forget_answer(s);
+	start_over(s);
 	s->again = true;
-	s->enough = false;
-	s->answer = s->answer_headers = 0;
-	s->sent = 0;
-	s->retry_after = 0;
-	s->error[0] = '\0';
 	launch(s, by_google(s, &e), &e);
 	return true;
+}
+
+static void
+launch_alone(struct sending *s)
+{
+	struct err e = { ERR_NONE, "" };
+
+	launch(s, authorize(s, &e), &e);
+}
+
+/*
+ * May it be a request together with others?  Where the destination signs or has headers
+ * of its own, each event has its own; where a sender waits, it waits for no other.
+ */
+static bool
+may_join(struct sending *s)
+{
+	const struct destination *to = s->attempt->to;
+	struct str path, other;
+
+	if (to->batch.list.n == 0 || to->mode != FORWARD_AFTER || to->nheaders > 0 || to->sign.n > 0 ||
+	    s->no_body || s->from_file ||
+	    json_scan(s->body, answer_limits, NULL) != JSON_OK)
+		return false;
+	path = arena_printf(s->arena, "%.*s[0]", STR_ARG(to->batch.list));
+	if (path.p == NULL || json_find(s->body, path, &s->element) != JSON_OBJECT)
+		return false;
+	path = arena_printf(s->arena, "%.*s[1]", STR_ARG(to->batch.list));
+	if (path.p == NULL || json_has(s->body, path))
+		return false;
+	if (to->batch.key.n > 0 && json_find(s->element, to->batch.key, &other) !=
+	    JSON_NONE)
+		s->key = other;
+	return true;
+}
+
+static void
+wait_for_others(struct sending *s)
+{
+	struct http *h = s->http;
+
+	s->next_waits = NULL;
+	*h->waits_end = s;
+	h->waits_end = &s->next_waits;
 }
 
 static void
@@ -810,12 +892,169 @@ begin(struct http *h, struct attempt *a)
 	s->http = h;
 	s->attempt = a;
 	s->waiter.told = told;
-	s->whole = BUF(HTTP_WHOLE);
+	s->whole = BUF(a->to->batch.list.n > 0 ? HTTP_ANSWER : HTTP_WHOLE);
+	s->nrows = 1;
 	s->began = when_steady();
 	a->sender = s;
 	s->place = h->nunder_way++;
 	h->under_way[s->place] = s;
-	launch(s, render(s, &e), &e);
+	if (render(s, &e) == -1)
+		launch(s, -1, &e);
+	else if (may_join(s))
+		wait_for_others(s);
+	else
+		launch_alone(s);
+}
+
+/* --- several events in one request --------------------------------------------------------------- */
+
+static bool
+same_template(const struct sending *a, const struct sending *b)
+{
+	struct str x = a->body, y = b->body;
+	size_t before = (size_t)(a->element.p - x.p);
+	size_t behind = x.n - before - a->element.n;
+
+	return before == (size_t)(b->element.p - y.p) &&
+	    behind == y.n - before - b->element.n &&
+	    memcmp(x.p, y.p, before) == 0 &&
+	    memcmp(x.p + x.n - behind, y.p + y.n - behind, behind) == 0;
+}
+
+static bool
+may_go_with(const struct sending *s, const struct sending *leader, uint64_t bytes)
+{
+	const struct destination *to = leader->attempt->to;
+
+	return s->attempt->to == to && s->attempt->secrets == leader->attempt->secrets &&
+	    leader->nrows < to->batch.most && bytes + s->element.n + 1 <= to->batch.bytes &&
+	    str_eq(s->url, leader->url) && str_eq(s->key, leader->key) &&
+	    same_template(s, leader);
+}
+
+/* Requests of its destination that are under way. */
+static uint64_t
+requests_to(const struct http *h, const struct destination *to)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < h->nunder_way; i++)
+		n += h->under_way[i]->asks && h->under_way[i]->attempt->to == to;
+	return n;
+}
+
+/* What was said of one event alone is not said of all. */
+static int
+join(struct sending *s, struct err *e)
+{
+	size_t before = (size_t)(s->element.p - s->body.p);
+	struct str body = buf_str(&s->made);
+	size_t n = 0;
+
+	s->body = body;
+	s->size = body.n;
+	s->row = 0;
+	if (s->nrows == 1)
+		return 0;
+	s->nheaders = 0;
+	set_header(s, STR("Content-Type"), STR("application/json"));
+	buf_free(&s->joined);
+	s->joined = BUF(s->attempt->to->batch.bytes + LETTER_JSON_MAX);
+	buf_put(&s->joined, str_head(body, before));
+	for (struct sending *r = s; r != NULL; r = r->next_row) {
+		if (n > 0)
+			buf_putc(&s->joined, ',');
+		r->row = n++;
+		buf_put(&s->joined, r->element);
+	}
+	buf_put(&s->joined, str_skip(body, before + s->element.n));
+	if (!buf_ok(&s->joined))
+		return no_memory(e);
+	s->body = buf_str(&s->joined);
+	s->size = s->body.n;
+	return 0;
+}
+
+static void
+launch_rows(struct sending *s)
+{
+	struct err e = { ERR_NONE, "" };
+
+	s->asks = true;
+	s->nsecrets = 0;	/* all of them are authorize()'s, which comes anew */
+	if (join(s, &e) == -1)
+		launch(s, -1, &e);
+	else
+		launch_alone(s);
+}
+
+/* A leader and all that wait and may go with it, in their order. */
+static void
+gather(struct http *h, struct sending *s)
+{
+	struct sending **at = &h->waits, **end = &s->next_row, *r;
+	uint64_t bytes = s->body.n;
+
+	while ((r = *at) != NULL) {
+		if (!may_go_with(r, s, bytes)) {
+			at = &r->next_waits;
+			continue;
+		}
+		*at = r->next_waits;
+		r->leader = s;
+		*end = r;
+		end = &r->next_row;
+		bytes += r->element.n + 1;
+		s->nrows++;
+	}
+	h->waits_end = &h->waits;
+	while (*h->waits_end != NULL)
+		h->waits_end = &(*h->waits_end)->next_waits;
+}
+
+/*
+ * While a destination has as many requests under way as it may, what is due gathers and
+ * goes in one when one of them is back.
+ */
+static void
+launch_waiting(struct http *h)
+{
+	struct sending **at = &h->waits, *s;
+
+	while ((s = *at) != NULL) {
+		if (requests_to(h, s->attempt->to) >= s->attempt->to->concurrency) {
+			at = &s->next_waits;
+			continue;
+		}
+		*at = s->next_waits;
+		gather(h, s);
+		launch_rows(s);
+		at = &h->waits;
+	}
+}
+
+/*
+ * The request is refused for something in it, and nobody knows for which event: in
+ * halves, until that one is alone.
+ */
+static void
+halve(struct sending *s)
+{
+	struct sending **at = &s->next_row, *second;
+
+	for (size_t i = 1; i < s->nrows / 2; i++)
+		at = &(*at)->next_row;
+	second = *at;
+	*at = NULL;
+	second->nrows = s->nrows - s->nrows / 2;
+	second->leader = NULL;
+	second->again = s->again;
+	for (struct sending *r = second->next_row; r != NULL; r = r->next_row)
+		r->leader = second;
+	s->nrows /= 2;
+	start_over(s);
+	launch_rows(s);
+	launch_rows(second);
 }
 
 /* --- what came of it ---------------------------------------------------------------------------- */
@@ -833,16 +1072,54 @@ judge(long status)
 	return OUTCOME_LATER;
 }
 
+/* Of an answer for several events what is its own. */
+static void
+keep_instead(struct sending *s, struct str own)
+{
+	struct buf *out = &s->attempt->output;
+
+	buf_reset(out);
+	buf_put(out, str_head(own, out->limit));
+	if (s->leader != NULL)
+		hide_secrets(s->leader, out);
+}
+
+/* Where a path leads: "list[].a" into the entry whose "index" is the event's place. */
+static bool
+look_at(struct sending *s, struct str text, struct str has, struct str *in,
+    struct str *path)
+{
+	const char *mark = memmem(has.p, has.n, "[].", 3);
+	struct str list, one, raw;
+	uint64_t index;
+	size_t at = 0;
+
+	*in = text;
+	*path = has;
+	if (mark == NULL)
+		return true;
+	*path = str_skip(has, (size_t)(mark - has.p) + 3);
+	if (json_find(text, str_head(has, (size_t)(mark - has.p)), &list) != JSON_ARRAY)
+		return false;
+	while (json_next(list, &at, &one) == JSON_OBJECT)
+		if (json_find(one, STR("index"), &raw) == JSON_NUMBER &&
+		    str_to_u64(raw, &index) && index == s->row) {
+			*in = one;
+			return true;
+		}
+	return false;
+}
+
 /*
  * The service's rule for that answer, or NULL.  A rule that looks into an answer which
  * cannot be read holds as well: what may say that it failed has not said that it did
  * not.
  */
 static const struct answer_rule *
-rule_of(struct sending *s, long status, bool *unread)
+rule_of(struct sending *s, const struct buf *whole, long status, bool *unread)
 {
 	const struct destination *to = s->attempt->to;
-	struct str text = buf_str(&s->whole), raw, found;
+	struct str text = buf_str(whole), in, path, raw, found;
 	enum json_kind kind;
 
 	*unread = false;
@@ -853,15 +1130,17 @@ rule_of(struct sending *s, long status, bool *unread)
 			continue;
 		if (r->has.n == 0)
 			return r;
-		if (!buf_ok(&s->whole) || json_scan(text, answer_limits, NULL) != JSON_OK) {
+		if (!buf_ok(whole) || json_scan(text, answer_limits, NULL) != JSON_OK) {
 			*unread = true;
 			return status >= 200 && status < 300 ? r : NULL;
 		}
-		if (!json_has(text, r->has))
+		if (!look_at(s, text, r->has, &in, &path) || !json_has(in, path))
 			continue;
+		if (in.p != text.p)
+			keep_instead(s, in);
 		if (r->equals.n == 0)
 			return r;
-		kind = json_find(text, r->has, &raw);
+		kind = json_find(in, path, &raw);
 		found = kind == JSON_STRING ? json_unescape(s->arena, raw) : STR_NONE;
 		if (found.p != NULL && str_eq(found, r->equals))
 			return r;
@@ -869,13 +1148,29 @@ rule_of(struct sending *s, long status, bool *unread)
 	return NULL;
 }
 
+/* Was the event at its place taken? */
+static bool
+has_place(struct sending *s, const struct buf *whole)
+{
+	struct str text = buf_str(whole), raw, path = arena_printf(s->arena, "%.*s[%zu]",
+	    STR_ARG(s->attempt->to->batch.done), s->row);
+
+	if (path.p == NULL || !buf_ok(whole) ||
+	    json_scan(text, answer_limits, NULL) != JSON_OK ||
+	    json_find(text, path, &raw) != JSON_STRING || raw.n == 0)
+		return false;
+	keep_instead(s, raw);
+	return true;
+}
+
+/* One event's share of an answer. */
 static void
-answered(struct sending *s, long status)
+answered(struct sending *s, const struct buf *whole, long status)
 {
 	struct attempt *a = s->attempt;
 	enum outcome outcome = judge(status);
 	bool unread;
-	const struct answer_rule *rule = rule_of(s, status, &unread);
+	const struct answer_rule *rule = rule_of(s, whole, status, &unread);
 
 	if (rule != NULL && unread) {
 		attempt_say(a, OUTCOME_LATER, (int)status, "the destination answered %ld "
@@ -888,6 +1183,12 @@ answered(struct sending *s, long status)
 		    str_eq(rule->is, STR("dead")) ? OUTCOME_DEAD : OUTCOME_LATER,
 		    (int)status, "the destination answered %ld: %.*s", status,
 		    STR_ARG(rule->says));
+		return;
+	}
+	if (RULES && outcome == OUTCOME_DONE && a->to->batch.done.n > 0 &&
+	    !has_place(s, whole)) {
+		attempt_say(a, OUTCOME_LATER, (int)status, "the destination answered %ld "
+		    "and does not say that it took the event", status);
 		return;
 	}
 	if (status >= 300 && status < 400)
@@ -933,6 +1234,33 @@ judge_answer(struct sending *s, long status)
 		attempt_say(a, OUTCOME_LATER, (int)status, "its answer holds %s and "
 		    "cannot be passed on", buf_ok(&a->headers) ? "one of our secrets" :
 		    "headers that are too long");
+}
+
+/* Is it one of several, and not known which, that this speaks of? */
+static bool
+speaks_of_one(struct sending *s, long status)
+{
+	bool unread;
+
+	if (s->nrows == 1)
+		return false;
+	if (judge(status) == OUTCOME_DEAD)
+		return rule_of(s, &s->whole, status, &unread) == NULL;
+	return judge(status) == OUTCOME_DONE && !buf_ok(&s->whole);
+}
+
+static void
+all_answered(struct sending *s, long status)
+{
+	const struct buf *whole = &s->whole;
+
+	for (struct sending *r = s->next_row; r != NULL; r = r->next_row) {
+		r->retry_after = s->retry_after;
+		buf_put(&r->attempt->output, buf_str(&s->attempt->output));
+		hide_secrets(s, &r->attempt->output);
+		answered(r, whole, status);
+	}
+	answered(s, whole, status);
 }
 
 /* libcurl's own words, of which some are the peer's. */
@@ -1038,13 +1366,16 @@ done(struct http *h, CURL *easy, CURLcode rc)
 		say(s, "answered with more than %d KiB of headers", HTTP_HEADERS / 1024);
 	else if ((rc == CURLE_OK || s->enough) && goes_again(s, status))
 		return;
-	else if (rc == CURLE_OK || s->enough)
-		answered(s, status);
+	else if ((rc == CURLE_OK || s->enough) && speaks_of_one(s, status)) {
+		halve(s);
+		return;
+	} else if (rc == CURLE_OK || s->enough)
+		all_answered(s, status);
 	else
 		broke(s, rc, status);
 	if (s->attempt->answer.limit > 0 && s->attempt->outcome == OUTCOME_DONE)
 		judge_answer(s, status);
-	end(s);
+	end_all_rows(s);
 }
 
 /* --- the thread -------------------------------------------------------------------------------------- */
@@ -1111,6 +1442,9 @@ work(void *arg)
 
 	pthread_setname_np(pthread_self(), "http");
 	while (take_orders(h, &more)) {
+		/* What is due at the same time travels together. */
+		if (!more)
+			launch_waiting(h);
 		if ((mc = curl_multi_perform(h->multi, &running)) != CURLM_OK)
 			log_say(h->log, LOG_ERROR_, "libcurl: %s",
 			    curl_multi_strerror(mc));
@@ -1147,6 +1481,7 @@ http_start(const char *ca_file, struct log *log, const struct attempt_taker *tak
 	h->log = log;
 	h->taker = *taker;
 	h->given_end = &h->given;
+	h->waits_end = &h->waits;
 	pthread_mutex_init(&h->lock, NULL);
 	h->ca_file = str_of(ca_file == NULL ? NULL : strdup(ca_file));
 	if ((ca_file != NULL && h->ca_file.p == NULL) ||

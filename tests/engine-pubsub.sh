@@ -9,7 +9,7 @@ LASTS=yes MERGES=no DURABILITY='' READS='gcloud pubsub subscriptions * --topic h
 # shellcheck disable=SC2034
 KILLS=2 KILLS_GUILTY=1 KILLS_COURIER=4 LIBRARY=''
 
-EMULATOR=$(tests/pubsub-emulator.sh)
+EMULATOR=$(tests/tool/pubsub-emulator)
 
 engine_missing() {
 	if [ -z "$EMULATOR" ]; then
@@ -77,4 +77,23 @@ engine_settings() {
 	google PUT /hooks || broken "the topic is made again"
 	check "and goes on by itself when it is made" within 10 health_says 'stored*'
 	stop courier || broken "the courier stops"
+
+	# The same emulator as a destination, from an inbox on this machine.
+	serve_conf <<-END
+	{
+		"inbox": "sqlite:@T@/inbox/inbox.db", "courier": "unix:@T@/inbox/courier.sock",
+		"volatile": true, // the tests' folder may be memory
+		"hooks": { "/hooks/github": { "provider": "github", "secret": "plain:$SECRET", "deliver": "topic" } },
+		"destinations": { "topic": { "service": "pubsub", "topic": "projects/p/topics/hooks" } }
+	}
+	END
+	check "serve starts with the topic as a destination" serve_start
+	is "a GitHub push is answered 200" 200 "$(push destination "$T/push")"
+	check "and is published" within 10 eval 'engine_ids | grep -qx destination'
+	check "byte for byte" cmp "$T/push" <(engine_body destination)
+	engine_kill
+	is "while the emulator is away one is answered 200" 200 "$(push destination-2 "$T/push")"
+	check "the emulator starts again" engine_start
+	check "and has that, too" within 20 eval 'engine_ids | grep -qx destination-2'
+	check "serve stops in order" serve_stop
 }

@@ -66,11 +66,14 @@ conf() {
 	"hooks": {
 		"/hooks/all": { "provider": "github", "secret": "plain:$SECRET",
 		    "deliver": ["pubsub", "tasks", "bigquery", "fcm", "run"] },
+		"/hooks/many": { "provider": "github", "secret": "plain:$SECRET", "deliver": ["many", "rows"] },
 		"/hooks/dead": { "provider": "github", "secret": "plain:$SECRET", "deliver": ["bigquery", "gone"] },
 		"/hooks/pubsub": { "provider": "github", "secret": "plain:$SECRET", "deliver": "pubsub" }
 	},
 	"destinations": {
 		"pubsub": { "service": "pubsub", "topic": "projects/p/topics/t", "ordering_key": "{body:repository.id}", $at },
+		"many": { "service": "pubsub", "topic": "projects/p/topics/t", "ordering_key": "{type}", "concurrency": 1, $at },
+		"rows": { "service": "bigquery", "table": "projects/p/datasets/d/tables/t", "concurrency": 1, $at },
 		"tasks": { "service": "cloud-tasks", "queue": "projects/p/locations/l/queues/q", "url": "https://worker.example/work",
 		    "service_account": "worker@p.iam.gserviceaccount.com", "credentials": "file:@T@/fake/account.json", $at },
 		"bigquery": { "service": "bigquery", "table": "projects/p/datasets/d/tables/t", $at },
@@ -147,6 +150,64 @@ fakes /reset '{"rows":["invalid"]}' >/dev/null
 is "an event that none will take is taken" 200 "$(push e-2 "$T/body" /hooks/dead)"
 check "BigQuery: a row that does not fit is dead" within 20 ended bigquery dead 1
 check "FCM: a registration that is gone is dead" within 20 ended gone dead 1
+
+# What is due at the same time is few requests, and each event has its own outcome.
+# many ID TYPE...: an event for "many" and "rows" of each type
+many() {
+	local prefix=$1 n=0 type
+	shift
+	for type; do
+		n=$((n + 1))
+		curl -s -o /dev/null -w '%{http_code}\n' --max-time 20 -H "X-GitHub-Delivery: $prefix-$n" -H 'Content-Type: application/json' \
+		    -H "X-GitHub-Event: $type" -H "X-Hub-Signature-256: sha256=$(hmac_hex "$SECRET" "$T/body")" \
+		    --data-binary "@$T/body" "http://127.0.0.1:$PORT/hooks/many"
+	done | sort | uniq -c | xargs
+}
+destination() {
+	quietly destinations "$T/bin/hooklatch" destinations "$@" --config "$T/hooklatch.json"
+}
+repeated() {	# TEXT TIMES
+	for ((i = 0; i < $2; i++)); do printf '%s ' "$1"; done
+}
+hold() {
+	destination pause many
+	destination pause rows
+}
+let_go() {
+	destination resume many
+	destination resume rows
+}
+check "both are held back" hold
+fakes /reset '{"pubsub":["429","drop"],"bigquery":["503"]}' >/dev/null
+# shellcheck disable=SC2046 # words are what is meant
+is "24 events of two types are taken" "24 200" "$(many m $(repeated "push ping" 12))"
+check "both are let go" let_go
+check "Pub/Sub has all of them" within 20 ended many "done" 24
+check "and so has BigQuery" within 20 ended rows "done" 24
+between "by few publishes" 2 12 "$(asked published)"
+is "each once" 24 "$(fakes /seen | jq '[.stored[] | select(startswith("m-"))] | unique | length')"
+is "none with two ordering keys" '["ping","push"]' \
+    "$(fakes /seen | jq -c '[.seen[] | select(.service == "pubsub") | .body | fromjson | .messages[].orderingKey] | unique')"
+between "by few requests of rows" 1 8 "$(asked bigquery)"
+last=$(grep '"destination":"many","state":"done"' "$T/log/serve" | tail -n 1 | member id)
+like "of the answer each keeps what is its own" '*"destination":"many"*"output":"[0-9]*"*' \
+    "$(events show "$last" --json | grep -F '"many"' || :)"
+
+hold
+fakes /reset >/dev/null
+# shellcheck disable=SC2046
+is "more are taken" "8 200" "$(many good $(repeated push 8))"
+is "and one among them that neither takes" 200 "$(push poison "$T/body" /hooks/many)"
+is "and" 200 "$(push bad "$T/body" /hooks/many)"
+# shellcheck disable=SC2046
+is "and more" "8 200" "$(many fine $(repeated push 8))"
+let_go
+check "Pub/Sub has all others" within 20 ended many "done" 41
+is "one is dead, alone" 1 "$(grep -c '"destination":"many","state":"dead"' "$T/log/serve")"
+check "it was looked for in halves" test "$(asked poison)" -gt 1
+check "BigQuery has all but its own" within 20 ended rows "done" 41
+is "which is dead" 1 "$(grep -c '"destination":"rows","state":"dead"' "$T/log/serve")"
+between "and cost them few requests more" 2 12 "$(asked bigquery)"
 
 # Attributes within limits, whatever comes
 fakes /reset >/dev/null

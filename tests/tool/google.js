@@ -321,6 +321,12 @@ function bigquery(body, response)
 			return bad(response, 'rows');
 	if (!body.rows?.length)
 		return bad(response, 'rows');
+	asked['bigquery rows'] = (asked['bigquery rows'] ?? 0) + body.rows.length;
+	/* One that does not fit keeps the others out, which are told so. */
+	if (body.rows.some((r) => /^bad/.test(r.json.event_id)))
+		return say(response, 200, { insertErrors: body.rows.map((r, index) => ({ index,
+		    errors: [{ reason: /^bad/.test(r.json.event_id) ? 'invalid' : 'stopped',
+		    location: '', message: '' }] })) });
 	if (wrong === undefined || wrong === 'ok')
 		return say(response, 200, { kind: 'bigquery#tableDataInsertAllResponse' });
 	count(`rows ${wrong}`);
@@ -562,6 +568,8 @@ async function faulty(p)
 
 	fresh();
 	for (const [name, what, where, sentence] of t) {
+		/* Whose token is kept, and would not meet the fault. */
+		await p.give({ credentials: plain(account({ n: 1 })) });
 		faults[where] = [name];
 		const others = name === 'slow' ? p.give({ credentials: plain(account({ n: 1 })) }) : null;
 		const saying = p.give(what);
