@@ -34,10 +34,12 @@ engine_start() {
 		export PUBSUB_EMULATOR_HOST=127.0.0.1:$ENGINE_PORT
 		free_port
 		EMULATOR_PORT=$PORT
+		free_port
+		REST_PORT=$PORT
 		PORT=0
 		touch "$T/record.pubsub"
-		start before node tests/tool/pubsub.js "$ENGINE_PORT" "$EMULATOR_PORT" \
-		    "$T/record.pubsub"
+		start before node tests/tool/pubsub.js "$ENGINE_PORT" "$REST_PORT" \
+		    "$EMULATOR_PORT" "$T/record.pubsub"
 	fi
 	# Java starts sooner where nobody is told 503 a thousand times a second.
 	[ -z "${PID[sender]:-}" ] || kill -STOP "${PID[sender]}"
@@ -87,6 +89,7 @@ engine_settings() {
 		"destinations": { "topic": { "service": "pubsub", "topic": "projects/p/topics/hooks" } }
 	}
 	END
+	export PUBSUB_EMULATOR_HOST=127.0.0.1:$REST_PORT
 	check "serve starts with the topic as a destination" serve_start
 	is "a GitHub push is answered 200" 200 "$(push destination "$T/push")"
 	check "and is published" within 10 eval 'engine_ids | grep -qx destination'

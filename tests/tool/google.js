@@ -10,17 +10,20 @@
  *		became of it
  *	node tests/tool/google.js clients DIRECTORY
  *		the fakes, by Google's own clients; prints as tokens does
- *	node tests/tool/google.js fake DIRECTORY PORT
- *		the fakes alone, for tests/google.sh; GET /seen and /reset are its own
+ *	node tests/tool/google.js fake DIRECTORY PORT [GRPC-PORT TLS-PORT]
+ *		the fakes alone, for tests/google.sh; GET /seen and /reset are its own; of
+ *		Pub/Sub also over gRPC, for tests/pubsub.sh, with tls.key and tls.pem
  */
 'use strict';
 
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const http = require('node:http');
+const http2 = require('node:http2');
 const path = require('node:path');
 const readline = require('node:readline');
 const { spawn } = require('node:child_process');
+const grpc = require('./grpc.js');
 const { check, is, say_counts } = require('./promises.js');
 
 const [MODE, ...REST] = process.argv.slice(2);
@@ -263,10 +266,6 @@ function pubsub(body, response)
 		count('poison');
 		return bad(response, 'poison');
 	}
-	if (body.messages?.some((m) => m.attributes?.['hooklatch-event-id'] === 'large')) {
-		count('large');
-		return error(response, 413, 'INVALID_ARGUMENT', 'too large');
-	}
 	for (const m of body.messages ?? [{}]) {
 		const pairs = Object.entries(m.attributes ?? {});
 
@@ -410,6 +409,8 @@ const server = http.createServer((request, response) => {
 		else if (url.pathname === '/close') {
 			/* Connections that nobody uses; who kept them is not told why. */
 			server.closeIdleConnections();
+			for (const s of sessions)
+				s.destroy();
 			say(response, 200, {}, { connection: 'close' });
 		} else if (url.pathname === '/reset') {
 			fresh();
@@ -419,6 +420,75 @@ const server = http.createServer((request, response) => {
 			service(url, request, text, response);
 	});
 });
+
+/* --- Pub/Sub over gRPC: the same services, by the same faults -------------------------------- */
+
+const CODES = { 400: 3, 401: 16, 403: 7, 404: 5, 409: 10, 429: 8, 500: 13, 501: 12, 503: 14 };
+const calls = {
+	'/google.pubsub.v1.Publisher/Publish': [(m) => `/v1/${m.topic}:publish`, grpc.publish],
+	'/google.pubsub.v1.Publisher/GetTopic': [(m) => `/v1/${m.topic}`, grpc.topic],
+	'/google.iam.v1.IAMPolicy/TestIamPermissions': [(m) => `/v1/${m.topic}:testIamPermissions`,
+	    grpc.permissions],
+};
+
+/* What the fakes of HTTP answer with, as gRPC says it. */
+function answer_of(stream)
+{
+	let status = 200, type = '';
+
+	return {
+		writeHead: (n, headers) => {
+			status = n;
+			type = headers['content-type'] ?? '';
+		},
+		/* Half of an answer: no trailers follow. */
+		write: (text, then) => {
+			stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+			stream.write(Buffer.from(text), then);
+		},
+		destroy: () => stream.session?.destroy(),
+		end: (text) => {
+			if (type === 'text/html') {
+				stream.respond({ ':status': 200, 'content-type': type });
+				return stream.end(text);
+			}
+			const body = JSON.parse(text);
+
+			if (status === 200)
+				return grpc.say(stream, 0, '', grpc.answer(body));
+			return grpc.say(stream, CODES[status] ?? 2, body.error?.message ?? '');
+		},
+	};
+}
+
+function grpc_stream(stream, headers)
+{
+	const [path_of, read] = calls[headers[':path']] ?? [];
+
+	stream.on('error', () => {});
+	grpc.body_of(stream, (bytes) => {
+		if (read === undefined)
+			return grpc.say(stream, 12, 'no such method');
+		const body = read(bytes);
+
+		return service(new URL(path_of(body), 'http://localhost'), { headers },
+		    JSON.stringify({ ...body, topic: undefined }), answer_of(stream));
+	});
+}
+
+const sessions = new Set();
+
+function grpc_listen(server, at)
+{
+	server.on('stream', grpc_stream);
+	server.on('session', (s) => {
+		asked.sessions = (asked.sessions ?? 0) + 1;
+		sessions.add(s);
+		s.on('close', () => sessions.delete(s));
+		s.on('error', () => {});
+	});
+	return new Promise((go) => server.listen(at, '127.0.0.1', go));
+}
 
 /* --- credentials --------------------------------------------------------------------------- */
 
@@ -729,6 +799,12 @@ async function main()
 	port = server.address().port;
 	if (MODE === 'fake') {
 		fs.writeFileSync(path.join(DIRECTORY, 'account.json'), JSON.stringify(account()));
+		if (REST[2] !== undefined)
+			await grpc_listen(http2.createServer(), Number(REST[2]));
+		if (REST[3] !== undefined)
+			await grpc_listen(http2.createSecureServer({
+			    key: fs.readFileSync(path.join(DIRECTORY, 'tls.key')),
+			    cert: fs.readFileSync(path.join(DIRECTORY, 'tls.pem')) }), Number(REST[3]));
 		console.log('ready');
 		return;
 	}
