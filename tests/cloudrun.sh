@@ -69,7 +69,7 @@ SIGNED=sha256=$(hmac_hex "$GITHUB_SECRET" "$T/push")
 
 # --- the engine ---------------------------------------------------------------------------
 
-# In the place of Pub/Sub, which is not in this version: Redis.
+# In the place of Pub/Sub: Redis.
 engine_start() {
 	sed -e 's#"pubsub:[^"]*"#"redis://127.0.0.1:6379/0/hooks"#' \
 	    -e 's#"provider": "stripe"#&, "from": ["198.51.100.0/24"]#' "$CONFIG" \

@@ -9,24 +9,16 @@ LASTS=yes MERGES=no DURABILITY='' READS='gcloud pubsub subscriptions * --topic h
 # shellcheck disable=SC2034
 KILLS=2 KILLS_GUILTY=1 KILLS_COURIER=4 LIBRARY=''
 
-EMULATOR=$(tests/tool/pubsub-emulator)
+. tests/emulator.sh
 
 engine_missing() {
-	if [ -z "$EMULATOR" ]; then
-		echo "Google's Pub/Sub emulator is not installed (gcloud components install" \
-		    "pubsub-emulator, or HOOKLATCH_PUBSUB_EMULATOR)"
-	elif ! command -v java >/dev/null; then
-		echo "the emulator needs Java"
-	elif ! command -v node >/dev/null; then
-		echo "what stands before the emulator needs Node"
-	fi
+	emulator_missing
+	command -v node >/dev/null || echo "what stands before the emulator needs Node"
 }
 
-# google METHOD PATH: of the emulator itself; true when it answers 200
-google() {
-	[ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 -X "$1" -d '{}' \
-	    -H 'Content-Type: application/json' \
-	    "http://127.0.0.1:$EMULATOR_PORT/v1/projects/p/topics$2")" = 200 ]
+# topic METHOD: makes it, deletes it
+topic() {
+	quietly engine emulator "$EMULATOR_PORT" "$1" /v1/projects/p/topics/hooks '{}'
 }
 
 engine_start() {
@@ -43,8 +35,9 @@ engine_start() {
 	fi
 	# Java starts sooner where nobody is told 503 a thousand times a second.
 	[ -z "${PID[sender]:-}" ] || kill -STOP "${PID[sender]}"
-	start engine "$EMULATOR" --host=127.0.0.1 "--port=$EMULATOR_PORT"
-	within 40 google PUT /hooks || return 1
+	JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m" \
+	    start engine "$(emulator_program)" --host=127.0.0.1 "--port=$EMULATOR_PORT"
+	within 40 topic PUT || return 1
 	[ -z "${PID[sender]:-}" ] || kill -CONT "${PID[sender]}"
 }
 
@@ -71,12 +64,12 @@ engine_json() {
 }
 
 engine_settings() {
-	google DELETE /hooks || broken "the topic is deleted"
+	topic DELETE || broken "the topic is deleted"
 	engine_conf
 	start courier "$T/bin/hooklatch-courier" -c "$CONF"
 	check "without its topic it says how to make it" within 10 health_says \
 	    'refused 1 there is no topic *gcloud pubsub topics create hooks --project p*'
-	google PUT /hooks || broken "the topic is made again"
+	topic PUT || broken "the topic is made again"
 	check "and goes on by itself when it is made" within 10 health_says 'stored*'
 	stop courier || broken "the courier stops"
 
