@@ -82,7 +82,7 @@ check "one that says something else is found stale" eval \
 accepted() {
 	sed 's#"file:/[^"]*"#"env:SECRET"#g' "$2" >"$T/accepted.json"
 	check "$1" quietly check env SECRET=s GITHUB_SECRET=a STRIPE_SECRET=b \
-	    GITHUB_SECRET_BEFORE=e ALERTS_SECRET=f:g \
+	    GITHUB_SECRET_BEFORE=e ALERTS_SECRET=f:g DIALOGFLOW_SECRET=h:i \
 	    OWN_SECRET=c GUIDE_SECRET=d APP_SECRET="whsec_$SIGN" ARCHIVE_SECRET="whsec_$SIGN" \
 	    "$T/bin/hooklatch" check --config "$T/accepted.json"
 }
