@@ -114,6 +114,7 @@ fault() {
 	is "the bucket does $1: 503" 503 "$(push "$2" "$T/fault")"
 	is "nothing is in the engine" 0 "$(stored "$2")"
 	is "small ones go on" 200 "$(push "$2-small" "$T/small")"
+	bucket '{"faults":[]}' >/dev/null	# it may have met one of two
 	is "the next try is answered 200" 200 "$(push "$2" "$T/fault")"
 	is "and is there, once" 1 "$(stored "$2")"
 	check "byte for byte" cmp -s "$T/fault" <(curl -s "$(claim "$2" url)")
