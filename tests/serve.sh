@@ -198,5 +198,22 @@ ask "$URL/h149" -H 'Secret: s149' -d '{}'
 is "and the last hook has its secret" 200 "$STATUS"
 check "it stops, too" stop many TERM 10
 
-[ "$FAILED" -eq 0 ] || why serve
+# --- behind a web server of somebody else's ---------------------------------------------------
+
+touch "$T/front.pid"
+start beside "$SERVE" serve --no-nginx --listen "unix:$T/runtime/beside.sock" --behind "$T/front.pid"
+check "--no-nginx: it serves at the socket that one names" within 20 \
+    grep -qF "serving FastCGI on unix:$T/runtime/beside.sock" "$T/log/beside"
+kill -TERM "${PID[beside]}"
+check "told to stop it serves on while the web server is there" not within 1 gone "${PID[beside]}"
+check "its socket too" test -S "$T/runtime/beside.sock"
+rm "$T/front.pid"
+check "and stops when that is gone" within 5 gone "${PID[beside]}"
+unset "PID[beside]"
+status=0
+"$SERVE" serve --behind "$T/front.pid" >"$T/out" 2>&1 || status=$?
+is "--behind with an nginx of its own is refused" 64 "$status"
+like "and it is said why" '*--no-nginx*' "$(cat "$T/out")"
+
+[ "$FAILED" -eq 0 ] || why serve beside
 finish serve
