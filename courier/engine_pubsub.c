@@ -122,7 +122,6 @@ struct call {
 	struct buf	 token;		/* that went with it */
 	struct buf	 body;
 	struct buf	 answer;
-	bool		 heard;		/* a byte of an answer came */
 	size_t		 code;		/* of gRPC; NCODES: it said none */
 	char		 said[200];	/* for people */
 	char		 error[CURL_ERROR_SIZE];
@@ -192,7 +191,6 @@ take_header(char *p, size_t size, size_t n, void *into)
 	struct call *c = into;
 	uint64_t code;
 
-	c->heard = true;
 	while (rest.n > 0 && strchr("\r\n", rest.p[rest.n - 1]) != NULL)
 		rest.n--;
 	name = str_cut(&rest, ':');
@@ -299,7 +297,7 @@ begin_call(struct call *c, const char *path, struct str token,
 		return no_memory(e);
 	curl_easy_reset(h);
 	buf_reset(&c->answer);
-	c->done = c->heard = false;
+	c->done = false;
 	c->code = NCODES;
 	c->said[0] = '\0';
 	c->error[0] = '\0';
@@ -446,7 +444,7 @@ ask(struct pubsub *p, const char *path, bool with_token,
 			return -1;
 		while (!c->done)
 			turn(p, until - when_steady());
-		if (c->rc == CURLE_OK || c->heard || i > 0)
+		if (c->rc == CURLE_OK || c->rc == CURLE_OPERATION_TIMEDOUT || i > 0)
 			return 0;
 		curl_multi_remove_handle(p->multi, c->easy);
 		lines_free(c);
@@ -759,7 +757,7 @@ pubsub_ping(void *self, int64_t until, struct err *e)
 		return 0;
 	buf_reset(&c->body);
 	rc = ask(p, "/", false, until, e);
-	if (rc == 0 && c->rc != CURLE_OK && !c->heard)
+	if (rc == 0 && c->rc != CURLE_OK)
 		rc = failed(c, "asking whether it is there", e);
 	end_call(c);
 	return rc;
