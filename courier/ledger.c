@@ -50,9 +50,7 @@ const char ledger_schema_modes[] =
     "	type		TEXT NOT NULL,		-- Content-Type\n"
     "	headers		TEXT NOT NULL,		-- more lines\n"
     "	body		BLOB NOT NULL\n"
-    ") STRICT;\n"
-    "CREATE INDEX deliveries_missed ON deliveries (destination, n)"
-    " WHERE state = 5;\n";
+    ") STRICT;\n";
 
 const char ledger_asked[] =
     "SELECT n, event, tries, made, since, destination, mode, state FROM deliveries"
