@@ -905,6 +905,8 @@ put_message(struct pubsub *p, struct buf *out, const struct engine_event *v)
 	put_field(b, 1, v->body);
 	attribute(b, "hooklatch-event", str_of(event->id));
 	attribute(b, "hooklatch-name", str_of(v->name));
+	/* The line may lack it, and a body may look like one. */
+	attribute(b, "hooklatch-claim", v->put->claim != NULL ? STR("data") : STR_NONE);
 	attribute(b, "hooklatch-hook", event->hook);
 	attribute(b, "hooklatch-provider", event->provider);
 	attribute(b, "hooklatch-type", event->event_type);

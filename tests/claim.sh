@@ -7,6 +7,7 @@
 
 . "$(dirname "$0")/lib.sh"
 . tests/load.sh
+. tests/emulator.sh
 
 SECRETS='"claim_check_token": "env:BUCKET_TOKEN",'
 export BUCKET_TOKEN=b-u-c-k-e-t
@@ -211,6 +212,44 @@ else
 	check "serve starts" serve_start
 	is "a large event is answered 200" 200 "$(push redis "$T/google")"
 	check "and lies there, byte for byte" cmp -s "$T/google" <(curl -s "$(claim redis url)")
+	check "serve stops" serve_stop
+fi
+
+# --- Pub/Sub ---------------------------------------------------------------------------------
+
+# Its attributes say that it is one, as a body may look like one.
+missing=$(emulator_missing)
+if [ -n "$missing" ]; then
+	skip "claims with Pub/Sub" "$missing"
+else
+	free_port
+	export PUBSUB_EMULATOR_HOST=127.0.0.1:$PORT
+	emulator_start "$PORT"
+	check "Google's emulator starts" within 40 emulator "$PORT" PUT /v1/projects/acme/topics/hooks '{}'
+	emulator "$PORT" PUT /v1/projects/acme/subscriptions/all '{"topic":"projects/acme/topics/hooks"}' >"$T/log/topic"
+	AT=$PORT PORT=0
+	pulled() {
+		emulator "$AT" POST /v1/projects/acme/subscriptions/all:pull '{"maxMessages":10}' >"$T/pulled"
+		[ "$(jq '.receivedMessages | length' "$T/pulled")" = 2 ]
+	}
+	engine_url() {
+		echo "pubsub:projects/acme/topics/hooks"
+	}
+	large "$T/google" p 10000000
+	conf "$WITH"
+	check "serve starts" serve_start
+	is "a large event is answered 200" 200 "$(push pubsub "$T/google")"
+	printf '{"claim":{"url":"http://127.0.0.1/"}}' >"$T/looks"
+	is "one that looks like a claim, too" 200 "$(push looks "$T/looks")"
+	# claimed ID WORD: of the claim of that event's message
+	claimed() {
+		jq -r --arg id "$1" '.receivedMessages[].message
+		    | select(.attributes["hooklatch-event-id"] == $id and .attributes["hooklatch-claim"] == "data")
+		    | .data | @base64d | fromjson | .claim.'"$2" "$T/pulled"
+	}
+	check "both messages come" within 10 pulled
+	check "and lies there, byte for byte" cmp -s "$T/google" <(curl -s "$(claimed pubsub url)")
+	is "what looks like a claim is none" "" "$(claimed looks url)"
 	check "serve stops" serve_stop
 fi
 
