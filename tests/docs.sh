@@ -89,12 +89,12 @@ accepted() {
 SIGN=$(head -c 24 /dev/zero | base64)
 # Each block is a configuration, or the inside of one.
 awk -v to="$T/block" '/^```jsonc/ { file = to (++n) ".json"; next } /^```$/ { file = ""; next }
-    file != "" { print >file }' README.md docs/destinations.md
+    file != "" { print >file }' README.md cloudrun/README.md docs/destinations.md
 for block in "$T"/block*.json; do
 	grep -q '^{' "$block" || sed -i -e '1i {' -e '$a }' "$block"
 	accepted "a configuration of README and docs/destinations.md is accepted ($(head -n 2 "$block" | tail -n 1))" "$block"
 done
-for file in examples/*.json; do
+for file in examples/*.json cloudrun/hooklatch.json; do
 	[[ $file != *schema.json && $file != *push.json ]] || continue
 	accepted "$file is accepted" "$file"
 done
