@@ -243,6 +243,31 @@ $(BUILD)/bench/inbox-commit: bench/inbox-commit.c \
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -lsqlite3 -ljson-c -lcrypto
 
+# What script/bench compares with: the road that judges nothing, the courier that
+# commits each event alone, peers in C, and tools of the tests with other libraries.
+$(BUILD)/obj/bench/fcgi_main.o: fcgi_main.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DBENCH_NULL -MMD -MP -c -o $@ $<
+$(BUILD)/bench/ceiling: $(call obj,bench/fcgi_main $(filter-out fcgi_main,$(ROAD)) \
+    $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi -ljson-c -lcrypto
+ONE	= courier/batch courier/engine
+$(BUILD)/obj/bench/courier/%.o: courier/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -pthread -DBENCH_ONE_COMMIT -MMD -MP -c -o $@ $<
+$(BUILD)/bench/one-commit: $(call obj,$(addprefix bench/,$(ONE)) \
+    $(filter-out $(ONE),$(COURIER)) $(WALL) $(BASE) $(PROVIDERS))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ -lsqlite3 -lcurl -ljson-c -lcrypto \
+	    $(ENGINE_LIBS)
+$(BUILD)/bench/null_fcgi $(BUILD)/bench/classic_fcgi: $(BUILD)/bench/%: bench/peers/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -O2 -Wall -Wextra -o $@ $< -lfcgi -ljson-c -lcrypto
+$(BUILD)/bench/nats $(BUILD)/bench/kafka: $(BUILD)/bench/%: tests/tool/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -O2 -Wall -Wextra -o $@ $< $(if $(filter nats,$*),-lnats,-lrdkafka)
+
 # --- install -----------------------------------------------------------------
 D	= $(DESTDIR)$(PREFIX)
 install: all

@@ -24,7 +24,7 @@
 #include "totals.h"
 
 #define BATCH_QUEUE	(64u * 1024 * 1024)	/* bytes that may wait */
-#ifdef BENCH_ONE_COMMIT			/* bench/run: what batching is worth */
+#ifdef BENCH_ONE_COMMIT			/* script/bench: what batching is worth */
 #define BATCH_EVENTS	1
 #else
 #define BATCH_EVENTS	1024			/* in one transaction */

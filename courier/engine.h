@@ -37,7 +37,7 @@
 #include "store.h"
 
 #define ENGINE_QUEUE	(64u * 1024 * 1024)	/* bytes that may wait */
-#ifdef BENCH_ONE_COMMIT			/* bench/run: what batching is worth */
+#ifdef BENCH_ONE_COMMIT			/* script/bench: what batching is worth */
 #define ENGINE_EVENTS	1
 #else
 #define ENGINE_EVENTS	1024			/* on their way at once */

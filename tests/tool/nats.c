@@ -4,6 +4,7 @@
  *	nats URL STREAM make SUBJECT [memory] [MAX-MESSAGES]
  *	nats URL STREAM delete
  *	nats URL STREAM ids			the event_id of each message
+ *	nats URL STREAM count			how many messages there are
  *	nats URL STREAM body|json EVENT-ID	of those with that event_id
  */
 #include <stdio.h>
@@ -46,6 +47,10 @@ read_all(jsCtx *js, const char *stream, const char *verb, const char *wanted)
 
 	must(js_GetStreamInfo(&si, js, stream, NULL, NULL), "stream");
 	jsSubOptions_Init(&so);
+	if (strcmp(verb, "count") == 0) {
+		printf("%llu\n", (unsigned long long)si->State.Msgs);
+		return;
+	}
 	so.Stream = stream;
 	so.Ordered = true;
 	if (si->State.Msgs == 0)

@@ -2,7 +2,7 @@
  * null_fcgi.c - a plain libfcgi loop over epoll that answers 200 to everything.
  *
  * What libfcgi can do at best when nothing is looked at: kept connections, no
- * framing, no log line.  bench/run compares hooklatch with it.  It trusts its
+ * framing, no log line.  script/bench compares hooklatch with it.  It trusts its
  * peer as no server should: half a request stops it.
  *
  * usage: null_fcgi SOCKET WORKERS     (until it is ended; its workers follow)
