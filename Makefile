@@ -183,7 +183,7 @@ $(BUILD)/tests/test_webserver: tests/unit/test_webserver.c tests/unit/test.h \
 
 # Tools of the scripts in tests/: see the comment at the top of each.
 TOOL_BINS = $(addprefix $(BUILD)/tests/,sender torture unframed putter judge \
-	    wycheproof poster)
+	    wycheproof poster road)
 
 $(BUILD)/tests/sender: tests/tool/sender.c
 	@mkdir -p $(@D)
@@ -204,6 +204,9 @@ $(BUILD)/tests/poster: tests/tool/poster.c \
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) -lcurl \
 	    -ljson-c -lcrypto
+$(BUILD)/tests/road: tests/tool/road.c $(call obj,frame $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/torture: tests/tool/torture.c tests/unit/test.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $<
