@@ -241,7 +241,8 @@ soak: all
 
 # What a batch costs, without sockets: see the comment at its top.
 $(BUILD)/bench/inbox-commit: bench/inbox-commit.c \
-    $(call obj,courier/inbox courier/repeat_key courier/gather courier/checkpoint wire event $(BASE))
+    $(call obj,courier/inbox courier/ledger courier/repeat_key courier/gather courier/checkpoint \
+    wire event $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -lsqlite3 -ljson-c -lcrypto
