@@ -291,3 +291,17 @@ form_parse(struct arena *a, struct str text, size_t max, struct pair **pairs,
 	*n = count;
 	return 0;
 }
+
+/* By bits and without a table: secrets are short. */
+uint32_t
+crc32c(struct str s)
+{
+	uint32_t crc = ~0U;
+
+	for (size_t i = 0; i < s.n; i++) {
+		crc ^= (unsigned char)s.p[i];
+		for (unsigned bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (0x82f63b78 & (0U - (crc & 1)));
+	}
+	return ~crc;
+}

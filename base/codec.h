@@ -26,6 +26,9 @@ struct str	base64url_encode(struct arena *, struct str);	/* unpadded */
 void		base64_print(char *out, struct str);
 #define BASE64_TEXT(n)	(((n) + 2) / 3 * 4)
 
+/* CRC-32C (Castagnoli), as iSCSI has it: RFC 3720, appendix B.4. */
+uint32_t	crc32c(struct str);
+
 /* The longest output that n input bytes can give. */
 #define BASE64_ROOM(n)	(((n) / 4 + 1) * 3)
 #define HEX_ROOM(n)	((n) / 2 + 1)

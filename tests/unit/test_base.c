@@ -338,6 +338,30 @@ static const struct {
 	{ "base64url, one letter too many", 'u', "Zm9vY", NULL },
 };
 
+/* RFC 3720, appendix B.4. */
+static void
+checksums(void)
+{
+	static const unsigned char scsi[48] = { 0x01, 0xc0, [16] = 0x14, [22] = 0x04,
+		[27] = 0x14, [31] = 0x18, [32] = 0x28, [40] = 0x02 };
+	unsigned char up[32], down[32], ones[32], zeros[32] = { 0 };
+	const struct { const void *p; size_t n; uint32_t sum; } t[] = {
+		{ zeros, 32, 0x8a9136aa }, { ones, 32, 0x62a8ab43 },
+		{ up, 32, 0x46dd794e }, { down, 32, 0x113fdb5c },
+		{ scsi, 48, 0xd9963a56 }, { "123456789", 9, 0xe3069283 },
+		{ "", 0, 0 },
+	};
+
+	for (unsigned i = 0; i < 32; i++) {
+		ones[i] = 0xff;
+		up[i] = (unsigned char)i;
+		down[i] = (unsigned char)(31 - i);
+	}
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+		CHECKF(crc32c((struct str){ t[i].p, t[i].n }) == t[i].sum,
+		    "the checksum of row %zu", i);
+}
+
 static void
 codecs(void)
 {
@@ -1318,6 +1342,7 @@ main(void)
 	buffers();
 	json_strings();
 	codecs();
+	checksums();
 	digests();
 	keyed_digests();
 	errors();
