@@ -56,11 +56,11 @@ JUDGE	= $(LEAVES) request body template condition reply answer \
 	  provider provider_words provider_signature provider_answer deliver \
 	  route keyring auth auth_keys auth_look auth_event handshake
 PROVIDERS = provider_find provider_texts
-ROAD	= frame handler link counted pool fcgi_main
+ROAD	= frame handler link lacking counted pool fcgi_main
 COURIER	= courier/main courier/door courier/store_sqlite courier/batch courier/bodies \
 	  courier/inbox courier/repeat_key courier/gather courier/retention \
 	  courier/checkpoint courier/reader courier/reader_deliveries \
-	  courier/half courier/transfer courier/keys \
+	  courier/half courier/transfer courier/keys courier/vault \
 	  courier/captured courier/quarantine courier/errands \
 	  courier/ledger courier/delivery courier/asking courier/attempt \
 	  courier/exec courier/google courier/http courier/totals \

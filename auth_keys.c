@@ -248,6 +248,8 @@ auth_keys(const struct provider *p, size_t alternative, const struct str *names,
 	if (public && public_keys.n == 0)
 		err_set(e, ERR_CONF, "there is no \"public_key\"");
 	for (size_t i = 0; public && i < public_keys.n; i++) {
+		if (public_keys.v[i].p == NULL)		/* not here yet */
+			continue;
 		*end = keys_of_text(s, STR("public_key"), public_keys.v[i], e);
 		while (*end != NULL)
 			end = &(*end)->next;

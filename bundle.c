@@ -8,6 +8,8 @@
 
 #define BLOBS_MAX	4096
 #define SECRET_MAX	(64 * 1024)
+#define FETCHED		"gcp:"
+#define LACKS		"lacks:"
 
 struct blob {
 	struct str	 name;		/* both in one allocation, name first */
@@ -125,6 +127,38 @@ bundle_name(const struct bundle *b, size_t i)
 	return i < b->n ? b->blobs[i].name : STR_NONE;
 }
 
+/* A segment of the path that such a secret has. */
+static bool
+is_segment(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= 'A' &&
+		    s.p[i] <= 'Z') || (s.p[i] >= '0' && s.p[i] <= '9') ||
+		    (s.p[i] != '\0' && strchr("_-.:", s.p[i]) != NULL)))
+			return false;
+	return s.n > 0 && s.n <= 255 && s.p[0] != '.';
+}
+
+/* "NAME/SEGMENT", which is cut off. */
+static bool
+cut_pair(struct str *rest, const char *name)
+{
+	return str_eq(str_cut(rest, '/'), str_of(name)) && rest->p != NULL &&
+	    is_segment(str_cut(rest, '/'));
+}
+
+bool
+bundle_is_fetched(struct str written)
+{
+	struct str rest = str_skip(written, strlen(FETCHED));
+
+	if (!str_starts(written, STR(FETCHED)) || !cut_pair(&rest, "projects") ||
+	    (str_starts(rest, STR("locations/")) && !cut_pair(&rest, "locations")) ||
+	    rest.p == NULL || !cut_pair(&rest, "secrets"))
+		return false;
+	return rest.p == NULL || (cut_pair(&rest, "versions") && rest.p == NULL);
+}
+
 /*
  * "secret:" before a secret as it is written.  A long path is refused before,
  * so a name that does not fit is the name of nothing.
@@ -137,6 +171,12 @@ name_of(struct str written, char room[4096 + 16])
 	memcpy(room, "secret:", 7);
 	memcpy(room + 7, written.p, written.n);
 	return (struct str){ room, 7 + written.n };
+}
+
+static int
+no_room(struct err *e)
+{
+	return err_set(e, ERR_OS, "no memory, or more than %d blobs", BLOBS_MAX);
 }
 
 int
@@ -154,10 +194,17 @@ bundle_read_secret(struct bundle *b, struct str written, struct err *e)
 			    "the secret after \"plain:\" is empty");
 		return 0;
 	}
+	if (bundle_is_fetched(written)) {
+		memcpy(word, LACKS, strlen(LACKS));
+		memcpy(word + strlen(LACKS), written.p, written.n);
+		return bundle_put(b, (struct str){ word, strlen(LACKS) + written.n },
+		    STR("")) == 0 ? 0 : no_room(e);
+	}
 	if (!str_starts(written, STR("env:")) &&
 	    !str_starts(written, STR("file:")))
 		return err_set(e, ERR_CONF, "a secret is written \"env:NAME\", "
-		    "\"file:PATH\" or \"plain:TEXT\"");
+		    "\"file:PATH\", \"gcp:projects/P/secrets/S\" or "
+		    "\"plain:TEXT\"");
 	rest = str_skip(written, written.p[0] == 'e' ? 4 : 5);
 	if (rest.n == 0 || rest.n >= sizeof(word) || written.n > 4096 ||
 	    str_find(rest, '\0') >= 0)
@@ -192,10 +239,7 @@ bundle_read_secret(struct bundle *b, struct str written, struct err *e)
 		explicit_bzero(file, n);
 		free(file);
 	}
-	if (r == -1)
-		return err_set(e, ERR_OS, "no memory, or more than %d blobs",
-		    BLOBS_MAX);
-	return 0;
+	return r == 0 ? 0 : no_room(e);
 }
 
 struct str
@@ -206,11 +250,35 @@ bundle_secret(const struct bundle *b, struct str written)
 
 	if (str_starts(written, STR("plain:")))
 		return str_skip(written, 6);
-	if (!str_starts(written, STR("env:")) &&
-	    !str_starts(written, STR("file:")))
+	if (!str_starts(written, STR("env:")) && !str_starts(written, STR("file:")) &&
+	    !str_starts(written, STR(FETCHED)))
 		return STR_NONE;
 	name = name_of(written, room);
 	return name.p == NULL ? STR_NONE : bundle_get(b, name);
+}
+
+struct str
+bundle_lacks(const struct bundle *b, size_t *i)
+{
+	while (*i < b->n) {
+		struct str name = b->blobs[(*i)++].name;
+
+		if (!str_starts(name, STR(LACKS)))
+			continue;
+		name = str_skip(name, strlen(LACKS));
+		if (bundle_secret(b, name).p == NULL)
+			return name;
+	}
+	return STR_NONE;
+}
+
+int
+bundle_put_secret(struct bundle *b, struct str written, struct str bytes)
+{
+	char room[4096 + 16];
+	struct str name = name_of(written, room);
+
+	return name.p == NULL ? -1 : bundle_put(b, name, bytes);
 }
 
 void

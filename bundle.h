@@ -19,7 +19,8 @@ struct bundle	*bundle_new(void);
 void		 bundle_free(struct bundle *);	/* wipes; takes NULL */
 
 /* Copies.  name: "conf", "secret:env:NAME", "secret:file:PATH", "provider:ID",
-   "providers": the directory of those, for errors. */
+   "providers": the directory of those, for errors; "lacks:gcp:NAME" for a secret
+   that is still to be fetched. */
 int		 bundle_put(struct bundle *, struct str name, struct str bytes);
 				/* over one of that name; -1: no memory */
 /* STR_NONE when it is not there. */
@@ -29,12 +30,24 @@ struct str	 bundle_name(const struct bundle *, size_t i);
 
 /*
  * A secret as it is written in the configuration: "env:NAME", "file:PATH" (one
- * trailing newline dropped) or "plain:TEXT".  Reads it into the bundle.
+ * trailing newline dropped) or "plain:TEXT".  Reads it into the bundle.  Of
+ * "gcp:NAME" it notes that the bundle lacks it: only the courier can fetch it
+ * (courier/vault.h).
  */
 int	bundle_read_secret(struct bundle *, struct str written, struct err *);
 
 /* Its bytes; STR_NONE when it was not read. */
 struct str	bundle_secret(const struct bundle *, struct str written);
+
+/*
+ * Is it "gcp:projects/P/secrets/S", with "/locations/L" before and "/versions/V"
+ * behind the secret or not: one of Google's Secret Manager?
+ */
+bool		bundle_is_fetched(struct str written);
+/* The next one that it lacks, from *i on, which begins at 0; STR_NONE: no more. */
+struct str	bundle_lacks(const struct bundle *, size_t *i);
+/* It was fetched.  -1: no memory. */
+int		bundle_put_secret(struct bundle *, struct str written, struct str bytes);
 
 /*
  * The bundle as bytes and back, for the pipe to a worker.  The bytes are taken

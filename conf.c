@@ -23,7 +23,7 @@ bool
 conf_is_reference(struct str s)
 {
 	return str_starts(s, STR("env:")) || str_starts(s, STR("file:")) ||
-	    str_starts(s, STR("plain:"));
+	    str_starts(s, STR("gcp:")) || str_starts(s, STR("plain:"));
 }
 
 struct str

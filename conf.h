@@ -19,6 +19,7 @@
 
 #define CONF_TEXT_MAX		(4 << 20)	/* bytes of a file */
 #define CONF_BUCKET_MAX		2000	/* bytes of "claim_check" */
+#define SECRET_MANAGER		"secretmanager.googleapis.com"
 #define CONF_ENVIRONMENT	"environment"	/* the name without a file */
 
 enum inbox_kind { INBOX_NONE, INBOX_SQLITE, INBOX_STDOUT, INBOX_ENGINE };
@@ -190,6 +191,10 @@ struct conf {
 	struct str	 metrics;	/* likewise */
 	struct str	 providers_dir;	/* or empty */
 	struct str	 ca_file;	/* the courier's roots, or empty: Debian's */
+	struct str	 secret_manager; /* URL of Google's, or empty: its own */
+	struct str	 google_file;	/* by conf_settle(): "file:PATH" of the machine's
+					 * credentials; empty: the metadata server's */
+	struct str	 google_metadata; /* by conf_settle(): its host, or empty */
 	struct str	 quarantine;	/* a directory, or empty: none */
 
 	struct str	 handler_user;	/* "hooklatch" */
@@ -232,7 +237,7 @@ const struct destination *conf_destination(const struct conf *, struct str name)
 /* The first, or only, text of a parameter; STR_NONE when it is not given. */
 struct str	 conf_param(const struct hook *, enum hook_param);
 
-/* Does it begin like a secret as it is written: "env:", "file:", "plain:"? */
+/* Does it begin like a secret as it is written: "env:", "file:", "gcp:", "plain:"? */
 bool		 conf_is_reference(struct str);
 /*
  * The NAME of "captured:NAME", a secret that a handshake brings and the courier
@@ -242,6 +247,9 @@ struct str	 conf_captured(struct str written);
 
 /* Does the bucket of "claim_check" want a token of Google's? */
 bool		 conf_claim_google(const struct conf *);
+
+/* Is there a secret that the courier has to fetch, for either half? */
+bool		 conf_fetches(const struct conf *);
 
 /* Does an event cross the wall to be kept? */
 bool		 conf_keeps(enum inbox_kind);

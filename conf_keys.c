@@ -245,6 +245,8 @@ fits_secret(struct str *s)
 		    !(rest.p[0] >= '0' && rest.p[0] <= '9');
 	if (str_eq(word, STR("file")))
 		return fits_path(&rest);
+	if (str_eq(word, STR("gcp")))
+		return bundle_is_fetched(*s);
 	return str_eq(word, STR("plain")) && rest.n > 0;
 }
 
@@ -395,7 +397,10 @@ static const struct map destinations = {
 };
 
 #define KIND		static const struct kind
-#define SECRET_PATTERN	"(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|plain:(.|\n)+)"
+#define SECRET_PATTERN	"(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|" \
+	"gcp:projects/[^/]+/(locations/[^/]+/)?secrets/[^/]+(/versions/[^/]+)?|" \
+	"plain:(.|\n)+)"
+#define SECRET_WHAT	"\"env:NAME\", \"file:/PATH\", \"gcp:projects/P/secrets/S\""
 
 KIND k_editor = { .family = &family_editor, .name = "text" };
 KIND k_flag = { &family_flag, "flag", "true or false", NULL, .bare = true };
@@ -436,14 +441,14 @@ KIND k_cert = { &family_text, "text",
 	"\"verified\", or the SHA-1 or SHA-256 fingerprint in hex",
 	"^(verified|[0-9A-Fa-f:]{40,95})$", .fits = fits_cert };
 KIND k_fetch_secret = { &family_text, "secret",
-	"\"env:NAME\", \"file:/PATH\" or \"plain:TEXT\"",
+	SECRET_WHAT " or \"plain:TEXT\"",
 	"^" SECRET_PATTERN "$", .fits = fits_secret, .secret = true };
 KIND k_bucket = { &family_text, "URL",
 	"\"gs://BUCKET/PREFIX\", or a URL that begins with \"https://\" or "
 	"\"http://\" and has no query",
 	"^(gs|https?)://[^/ ?#][^ ?#]*$", .fits = fits_bucket, .secret = true };
 KIND k_bucket_token = { &family_text, "secret or word",
-	"\"google\", \"env:NAME\", \"file:/PATH\" or \"plain:TEXT\"",
+	"\"google\", " SECRET_WHAT " or \"plain:TEXT\"",
 	"^(google|" SECRET_PATTERN ")$", .fits = fits_bucket_token, .secret = true };
 KIND k_target = { &family_text, "URL",
 	"a URL that begins with \"https://\" or \"http://\"",
@@ -474,11 +479,11 @@ KIND k_issuer = { &family_texts, "URL",
 	"^https://[A-Za-z0-9._~:-][A-Za-z0-9._~:/-]*$", .fits = fits_issuer,
 	.alone = true };
 KIND k_token = { &family_texts, "secret",
-	"\"env:NAME\", \"file:/PATH\" or \"plain:TEXT\"",
+	SECRET_WHAT " or \"plain:TEXT\"",
 	"^" SECRET_PATTERN "$", .fits = fits_secret, .secret = true,
 	.alone = true };
 KIND k_secrets = { &family_texts, "secret or list",
-	"\"env:NAME\", \"file:/PATH\", \"plain:TEXT\" or \"captured:NAME\"",
+	SECRET_WHAT ", \"plain:TEXT\" or \"captured:NAME\"",
 	"^(" SECRET_PATTERN "|captured:" NAME_PATTERN ")$",
 	.fits = fits_hook_secret, .secret = true };
 KIND k_public_key = { &family_texts, "key or list",
@@ -569,6 +574,9 @@ const struct option conf_options[] = {
 { TOP, "ca_file", &k_path, IN(conf, ca_file), NULL, NULL,
   "Certificates of the authorities that the courier trusts when it fetches keys, "
   "instead of the system's.", 0 },
+{ TOP, "secret_manager", &k_target, IN(conf, secret_manager), NULL, NULL,
+  "Where Google's Secret Manager answers that keeps \"gcp:\" secrets, instead of "
+  "https://secretmanager.googleapis.com: a region's, or a private one.", 0 },
 { TOP, "quarantine", &k_path, IN(conf, quarantine), NULL, NULL,
   "A directory in which the courier keeps the last requests that were refused, for "
   "hooklatch explain.", 0 },

@@ -23,7 +23,8 @@ pair_take(struct reader *r, const struct option *o, struct str name,
 	if (memchr(p->value.p, '\0', p->value.n) != NULL ||
 	    (conf_is_reference(p->value) && !fits_secret(&p->value)))
 		return json_err(r->doc, v, r->e, "%s of \"%s\" is neither a text "
-		    "nor \"env:NAME\", \"file:/PATH\" or \"plain:TEXT\"",
+		    "nor \"env:NAME\", \"file:/PATH\", "
+		    "\"gcp:projects/P/secrets/S\" or \"plain:TEXT\"",
 		    quoted(name).p, o->name);
 	return 0;
 }

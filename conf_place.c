@@ -305,15 +305,14 @@ settle_google(struct conf *c, const struct conf_place *at, struct err *e)
 {
 	const char *file = variable(at, "GOOGLE_APPLICATION_CREDENTIALS");
 	const char *host = variable(at, "GCE_METADATA_HOST");
-	struct str own = STR(""), metadata = STR("");
 
-	if (file != NULL)
-		own = arena_printf(c->arena, "file:%s", file);
-	if (host != NULL)
-		metadata = arena_str(c->arena, str_of(host));
-	if (own.p == NULL || metadata.p == NULL)
+	c->google_file = file == NULL ? STR("") :
+	    arena_printf(c->arena, "file:%s", file);
+	c->google_metadata = host == NULL ? STR("") :
+	    arena_str(c->arena, str_of(host));
+	if (c->google_file.p == NULL || c->google_metadata.p == NULL)
 		return err_set(e, ERR_OS, "%.*s: no memory", STR_ARG(c->name));
-	if (settle_pubsub(c, at, own, metadata, e) == -1)
+	if (settle_pubsub(c, at, c->google_file, c->google_metadata, e) == -1)
 		return -1;
 	for (size_t i = 0; i < c->ndestinations; i++) {
 		struct destination *d = &c->destinations[i];
@@ -324,12 +323,12 @@ settle_google(struct conf *c, const struct conf_place *at, struct err *e)
 		if (d->google.n == 0)
 			continue;
 		if (d->credentials.n == 0)
-			d->credentials_used = own;
-		d->metadata = metadata;
+			d->credentials_used = c->google_file;
+		d->metadata = c->google_metadata;
 	}
 	if (conf_claim_google(c)) {
-		c->claim_credentials = own;
-		c->claim_metadata = metadata;
+		c->claim_credentials = c->google_file;
+		c->claim_metadata = c->google_metadata;
 	}
 	return 0;
 }
@@ -467,6 +466,43 @@ gather_secrets(struct bundle *b, const struct conf *c, struct err *e)
 	return 0;
 }
 
+static bool
+any_fetched(const struct str *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (bundle_is_fetched(all[i]))
+			return true;
+	return false;
+}
+
+bool
+conf_fetches(const struct conf *c)
+{
+	bool any = bundle_is_fetched(c->inbox_secret) ||
+	    bundle_is_fetched(c->claim_check_token);
+
+	for (size_t i = 0; i < c->nhooks; i++) {
+		const struct hook *h = &c->hooks[i];
+
+		any |= any_fetched(h->secrets, h->nsecrets) ||
+		    bundle_is_fetched(h->fetch_secret) ||
+		    bundle_is_fetched(conf_param(h, PARAM_VERIFY_TOKEN)) ||
+		    any_fetched(h->params[PARAM_PUBLIC_KEY].v,
+		    h->params[PARAM_PUBLIC_KEY].n);
+	}
+	for (size_t i = 0; i < c->ndestinations; i++) {
+		const struct destination *d = &c->destinations[i];
+		const struct str own[] = { d->sign, d->bearer, d->basic, d->credentials };
+
+		any |= any_fetched(own, sizeof(own) / sizeof(own[0]));
+		for (size_t j = 0; j < d->nenvironment; j++)
+			any |= bundle_is_fetched(d->environment[j].value);
+		for (size_t j = 0; j < d->nheaders; j++)
+			any |= bundle_is_fetched(d->headers[j].value);
+	}
+	return any;
+}
+
 static int
 gather_of_destination(struct bundle *b, const struct destination *d, struct err *e)
 {
@@ -509,6 +545,10 @@ gather_courier_secrets(struct bundle *b, const struct conf *c, struct err *e)
 	for (size_t i = 0; i < c->ndestinations; i++)
 		if (gather_of_destination(b, &c->destinations[i], e) == -1)
 			return -1;
+	/* By whom those are fetched that only the courier can fetch. */
+	if (conf_fetches(c) && c->google_file.n > 0 &&
+	    bundle_read_secret(b, c->google_file, e) == -1)
+		return err_at(e, "GOOGLE_APPLICATION_CREDENTIALS");
 	return 0;
 }
 

@@ -35,6 +35,8 @@ setting_new(struct bundle *bundle, const char *conf_name, uint64_t generation,
 {
 	struct setting *s = calloc(1, sizeof(*s));
 	struct conf_place here = conf_here();
+	struct str lacks;
+	size_t at = 0;
 
 	if (s == NULL) {
 		bundle_free(bundle);
@@ -44,6 +46,12 @@ setting_new(struct bundle *bundle, const char *conf_name, uint64_t generation,
 	s->bundle = bundle;
 	s->generation = generation;
 	s->users = 1;
+	if ((lacks = bundle_lacks(bundle, &at)).p != NULL) {
+		err_set(e, ERR_CONF, "the secret \"%.*s\" was not fetched",
+		    STR_ARG(lacks));
+		setting_drop(s);
+		return NULL;
+	}
 	s->conf = conf_read(bundle_get(bundle, STR("conf")), conf_name, e);
 	if (s->conf == NULL || conf_settle(s->conf, &here, NULL, e) == -1 ||
 	    (s->routes = routes_new(s->conf, bundle, e)) == NULL) {

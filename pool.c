@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lacking.h"
 #include "base/os.h"
 #include "base/when.h"
 #include "pool.h"
@@ -53,6 +54,8 @@ struct master {
 	int64_t		 stop_by;	/* 0: running */
 	bool		 conf_ok;	/* the last reading of the configuration */
 	int64_t		 conf_at;	/* ms since 1970: when one was taken */
+	struct bundle	*read;		/* by a reload that still asks for secrets; */
+	struct lacking	*asking;	/* both NULL: none does */
 	struct waiting	*first, **last;
 	size_t		 nlines;
 	size_t		 line_bytes;
@@ -66,6 +69,10 @@ pool_read_setting(const char *conf_path, uint64_t generation, struct err *e)
 
 	if (b == NULL)
 		return NULL;
+	if (lacking_all(b, conf_path, e) == -1) {
+		bundle_free(b);
+		return NULL;
+	}
 	return setting_new(b, conf_path == NULL ? "environment" : conf_path,
 	    generation, e);
 }
@@ -73,8 +80,19 @@ pool_read_setting(const char *conf_path, uint64_t generation, struct err *e)
 /* --- workers ----------------------------------------------------------------- */
 
 static void
+lacking_drop(struct master *m)
+{
+	lacking_free(m->asking);
+	bundle_free(m->read);
+	m->asking = NULL;
+	m->read = NULL;
+}
+
+/* All that is the master's alone, in a worker and at the end. */
+static void
 forget_wires(struct master *m)
 {
+	lacking_drop(m);
 	for (unsigned i = 0; i < m->pool->workers; i++) {
 		wire_free(m->workers[i].wire);
 		m->workers[i].wire = NULL;
@@ -208,17 +226,27 @@ send_bundle(struct master *m, struct worker *w, int fd)
 	return done == -1 ? -1 : wire_flush(w->wire, &e);
 }
 
-/* Everything is read and proven before the first worker hears of it. */
 static void
-reload(struct master *m)
+reload_refuse(struct master *m, const struct err *e)
 {
-	struct setting *s;
+	log_say(m->pool->log, LOG_ERROR_, "reload refused, the old configuration "
+	    "stays: %s", e->text);
+	tell_all(m, false);
+	os_notify("READY=1");
+}
+
+/* Everything is proven before the first worker hears of it.  Takes the bundle over. */
+static void
+reload_with(struct master *m, struct bundle *read)
+{
+	const char *path = m->pool->conf_path;
 	struct buf bytes = BUF(64u * 1024 * 1024);
+	struct setting *s;
 	struct err e;
 	int fd = -1;
 
-	os_notify("RELOADING=1");
-	s = pool_read_setting(m->pool->conf_path, m->generation + 1, &e);
+	s = setting_new(read, path == NULL ? CONF_ENVIRONMENT : path,
+	    m->generation + 1, &e);
 	if (s != NULL) {
 		bundle_write(s->bundle, &bytes);
 		if (!buf_ok(&bytes))
@@ -232,10 +260,7 @@ reload(struct master *m)
 	buf_free(&bytes);
 	if (fd == -1) {
 		setting_drop(s);
-		log_say(m->pool->log, LOG_ERROR_, "reload refused, the old "
-		    "configuration stays: %s", e.text);
-		tell_all(m, false);
-		os_notify("READY=1");
+		reload_refuse(m, &e);
 		return;
 	}
 	setting_drop(m->pool->setting);
@@ -249,6 +274,43 @@ reload(struct master *m)
 			kill(w->pid, SIGKILL);
 	}
 	close(fd);
+}
+
+/* While the courier fetches secrets all goes on as before. */
+static void
+reload_asks(struct master *m, int64_t now)
+{
+	struct bundle *read = m->read;
+	struct err e;
+	int done = lacking_step(m->asking, now, &e);
+
+	if (done == 0)
+		return;
+	if (done == 1)
+		m->read = NULL;
+	lacking_drop(m);
+	if (done == 1)
+		reload_with(m, read);
+	else
+		reload_refuse(m, &e);
+}
+
+static void
+reload(struct master *m)
+{
+	struct err e;
+
+	os_notify("RELOADING=1");
+	lacking_drop(m);		/* of a reload that this one overtakes */
+	if ((m->read = conf_gather(m->pool->conf_path, HALF_ROAD, &e)) == NULL ||
+	    lacking_begin(&m->asking, m->read, m->pool->conf_path, when_steady(),
+	    &e) == -1) {
+		lacking_drop(m);
+		reload_refuse(m, &e);
+	} else if (m->asking == NULL) {
+		reload_with(m, m->read);
+		m->read = NULL;
+	}
 }
 
 static void
@@ -479,6 +541,10 @@ attend(struct master *m, int64_t now)
 		if (w->pid == 0)
 			next = soonest(next, w->start_at);
 	}
+	if (m->asking != NULL)
+		reload_asks(m, now);
+	if (m->asking != NULL)
+		next = soonest(next, lacking_next(m->asking));
 	if (m->swap_by != 0)
 		reload_done(m);
 	if (m->swap_by != 0 && now >= m->swap_by)
@@ -493,8 +559,8 @@ attend(struct master *m, int64_t now)
 static void
 wait_and_hear(struct master *m, int64_t until)
 {
-	struct pollfd p[POOL_WORKERS_MAX + 3];
-	unsigned whose[POOL_WORKERS_MAX + 3], n = 0, first;
+	struct pollfd p[POOL_WORKERS_MAX + 4];
+	unsigned whose[POOL_WORKERS_MAX + 4], n = 0, first;
 	int64_t left = until - when_steady();
 
 	p[n++] = (struct pollfd){ .fd = m->signals, .events = POLLIN };
@@ -502,6 +568,8 @@ wait_and_hear(struct master *m, int64_t until)
 		.events = POLLIN };
 	p[n++] = (struct pollfd){ .fd = m->first ? m->stdout_fd : -1,
 		.events = POLLOUT };
+	p[n++] = (struct pollfd){ .fd = m->asking ? lacking_fd(m->asking) : -1,
+		.events = POLLIN };
 	first = n;
 	for (unsigned i = 0; i < m->pool->workers; i++)
 		if (m->workers[i].wire != NULL) {

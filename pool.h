@@ -4,7 +4,8 @@
  * The master reads configuration and secrets and nothing from the internet.  It
  * forks workers that share one listening socket; libfcgi comes to life only in
  * them.  A worker that ends is replaced, at once the first time, later with a
- * delay that doubles to 5 s.  SIGHUP: the new bundle goes to each worker over its
+ * delay that doubles to 5 s.  SIGHUP: secrets that only the courier can fetch are
+ * asked for (lacking.h), then the new bundle goes to each worker over its
  * pipe and is swapped in between two requests; a worker that does not say
  * "swapped" in time is ended and replaced, so when the reload is said to be done
  * no revoked secret is alive.  SIGTERM: drain, within 8 s.

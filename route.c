@@ -191,7 +191,7 @@ check_texts(const struct route *r, const struct str *names, const struct str *te
 	struct err last;
 
 	for (size_t i = 0; i < n; i++) {
-		if (texts[i].p == NULL)		/* captured: not here yet */
+		if (texts[i].p == NULL)		/* not here yet */
 			continue;
 		if (!p->wants_secret)
 			return err_set(e, ERR_CONF, "the provider \"%.*s\" has no "
@@ -202,7 +202,8 @@ check_texts(const struct route *r, const struct str *names, const struct str *te
 			    "used: %s", STR_ARG(names[i]), last.text);
 	}
 	for (size_t i = 0; p->wants_public_key && i < public_keys.n; i++)
-		if (!usable(r, STR("public_key"), public_keys.v[i], true, &last))
+		if (public_keys.v[i].p != NULL &&
+		    !usable(r, STR("public_key"), public_keys.v[i], true, &last))
 			return err_set(e, ERR_CONF, "the \"public_key\" cannot be "
 			    "used: %s", last.text);
 	return 0;
@@ -393,7 +394,7 @@ resolve_texts(struct routes *all, struct texts *list, const char *name,
 		if (!conf_is_reference(texts[i]))
 			continue;
 		texts[i] = bundle_secret(b, texts[i]);
-		if (texts[i].n == 0)
+		if (texts[i].n == 0 && !bundle_is_fetched(list->v[i]))
 			return err_set(e, ERR_CONF, "\"%s\" is %s", name,
 			    texts[i].p == NULL ? "not there" : "empty");
 	}
@@ -434,7 +435,8 @@ hook_route(struct routes *all, struct route *r, const struct conf *c,
 		names[i] = str_starts(h->secrets[i], STR("plain:")) ?
 		    STR("plain") : h->secrets[i];
 		texts[i] = bundle_secret(b, h->secrets[i]);
-		if (texts[i].n == 0 && conf_captured(h->secrets[i]).p == NULL)
+		if (texts[i].n == 0 && conf_captured(h->secrets[i]).p == NULL &&
+		    !bundle_is_fetched(h->secrets[i]))
 			return err_set(e, ERR_CONF, "the secret \"%.*s\" is %s",
 			    STR_ARG(names[i]), texts[i].p == NULL ?
 			    "not there" : "empty");

@@ -43,7 +43,9 @@ struct routes;
 
 /*
  * All hooks of a configuration.  conf and bundle must outlive the routes.  NULL
- * and a sentence when a hook cannot be made.
+ * and a sentence when a hook cannot be made.  A secret that the bundle lacks
+ * because only the courier can fetch it is no key: fine for who looks ("check"),
+ * and setting_new() refuses it.
  */
 struct routes		*routes_new(const struct conf *, const struct bundle *,
 			    struct err *);

@@ -39,7 +39,8 @@ enum wire_type {
 	WIRE_WANT_KEY,		/* u64 ticket, str hook, u8 alternative, str key,
 				 * u8 again -> KEY or REFUSED */
 	WIRE_KEY,		/* u64 ticket, str bytes, u32 seconds */
-	WIRE_WANT_SECRET,	/* u64 ticket, str name -> SECRET or REFUSED */
+	WIRE_WANT_SECRET,	/* u64 ticket, str name (of a captured one, or
+				 * "gcp:...") -> SECRET or REFUSED */
 	WIRE_SECRET,		/* u64 ticket, str bytes */
 	WIRE_ANSWER,		/* u64 ticket, stored, spoken: in the place of
 				 * STORED, what a destination answers */

@@ -191,6 +191,19 @@ at_home(struct str url)
 	    str_starts(host, STR("[::1]"));
 }
 
+/* Nobody is asked: that needs the courier's credentials, and only it has them. */
+static void
+check_fetched(struct report *r, const struct conf *c, const struct bundle *bundle)
+{
+	struct str host = letter_host(c->secret_manager), name;
+	size_t at = 0;
+
+	while ((name = bundle_lacks(bundle, &at)).p != NULL)
+		buf_printf(&r->text, "%.*s: the courier asks %.*s for it at its start and "
+		    "at each reload\n", STR_ARG(name), host.n > 0 ? (int)host.n :
+		    (int)strlen(SECRET_MANAGER), host.n > 0 ? host.p : SECRET_MANAGER);
+}
+
 /* Where events go, and the secrets that the courier will want for it. */
 static void
 check_destinations(struct report *r, const struct conf *c, const char *path)
@@ -224,6 +237,8 @@ check_destinations(struct report *r, const struct conf *c, const char *path)
 	}
 	if ((bundle = conf_gather(path, HALF_COURIER, &e)) == NULL)
 		report_say(r, true, NULL, str_of(e.text));
+	else
+		check_fetched(r, c, bundle);
 	bundle_free(bundle);
 }
 
@@ -263,6 +278,7 @@ check_ours(struct report *r, const char *path, uint64_t *most, bool *certs)
 		put_hook_json(&r->hooks, route);
 	}
 	check_destinations(r, c, path);
+	check_fetched(r, c, bundle);
 	if (c->inbox_kind == INBOX_NONE)
 		report_say(r, false, NULL, STR("inbox \"none\": events are verified, "
 		    "answered and logged, and not kept"));

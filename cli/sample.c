@@ -96,6 +96,7 @@ static int
 route_of_hook(struct sample *s, const struct sample_options *o, struct err *e)
 {
 	const struct route *r;
+	bool known = false;
 
 	if ((s->conf = cli_conf(o->config, &s->bundle, NULL, e)) == NULL ||
 	    (s->catalog = catalog_new(s->bundle, e)) == NULL ||
@@ -111,6 +112,12 @@ route_of_hook(struct sample *s, const struct sample_options *o, struct err *e)
 		return err_set(e, ERR_USAGE, "the hook's secret came by a handshake: "
 		    "\"hooklatch capture show %.*s\" shows it, --secret takes it",
 		    STR_ARG(r->captured[0]));
+	for (size_t i = 0; i < r->hook->nsecrets; i++)
+		known |= bundle_secret(s->bundle, r->hook->secrets[i]).n > 0;
+	if (r->hook->auth != AUTH_NONE && r->hook->nsecrets > 0 && !known)
+		return err_set(e, ERR_USAGE, "the hook's secret is fetched by the courier "
+		    "alone: put it into a variable (gcloud secrets versions access "
+		    "latest --secret=NAME shows it) and give its name, --secret env:NAME");
 	return 0;
 }
 

@@ -288,8 +288,6 @@ env_pass_destination(struct environ *env, const struct destination *d)
 	env_pass_secret(env, d->basic);
 	env_pass_secret(env, d->credentials);
 	env_pass(env, d->emulator);
-	if (d->google.n > 0)
-		env_pass_google(env);
 	for (size_t i = 0; i < d->nenvironment; i++)
 		env_pass_secret(env, d->environment[i].value);
 	for (size_t i = 0; i < d->nheaders; i++)
@@ -304,6 +302,17 @@ env_pass_inbox(struct environ *env, const struct conf *c)
 		return;
 	env_pass(env, STR(CONF_PUBSUB_EMULATOR));
 	env_pass_google(env);
+}
+
+/* Does the courier say to Google who it is? */
+static bool
+uses_google(const struct conf *c)
+{
+	bool uses = conf_fetches(c) || conf_claim_google(c);
+
+	for (size_t i = 0; i < c->ndestinations; i++)
+		uses |= c->destinations[i].google.n > 0;
+	return uses;
 }
 
 static int
@@ -321,11 +330,11 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 	};
 
 	env->n = 0;
-	env->room = ENV_OURS;
+	env->room = ENV_OURS + CONF_GOOGLE_VARIABLES;
 	for (size_t i = 0; i < s->conf->nhooks && which != NGINX; i++)
 		env->room += secrets_of(&s->conf->hooks[i]);
 	for (size_t i = 0; i < s->conf->ndestinations && which == COURIER; i++)
-		env->room += 5 + CONF_GOOGLE_VARIABLES + s->conf->destinations[i].nenvironment +
+		env->room += 5 + s->conf->destinations[i].nenvironment +
 		    s->conf->destinations[i].nheaders;
 	if ((env->v = calloc(env->room, sizeof(env->v[0]))) == NULL)
 		return err_set(e, ERR_OS, "no memory for an environment");
@@ -336,7 +345,7 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 	if (which == COURIER) {
 		env_pass_inbox(env, s->conf);
 		env_pass_secret(env, s->conf->claim_check_token);
-		if (conf_claim_google(s->conf))
+		if (uses_google(s->conf))
 			env_pass_google(env);
 	}
 	for (size_t i = 0; i < s->conf->nhooks && which != NGINX; i++) {
@@ -947,9 +956,9 @@ read_conf(struct serve *s, struct err *e)
 	bundle_free(bundle);
 	if (routes == NULL)
 		return -1;
-	/* It also fetches keys and adds up counters, where there is no inbox. */
+	/* It also fetches keys and secrets and adds up counters without an inbox. */
 	s->parts[COURIER].wanted = conf_keeps(s->conf->inbox_kind) ||
-	    conf_delivers(s->conf) ||
+	    conf_delivers(s->conf) || conf_fetches(s->conf) ||
 	    routes_ask(routes) || s->conf->quarantine.n > 0 ||
 	    s->conf->metrics.n > 0;
 	routes_free(routes);

@@ -410,6 +410,28 @@ take_errand(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 	return 0;
 }
 
+/* One that was captured is an errand, one that Google keeps is fetched. */
+static int
+take_want_secret(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
+{
+	struct get g = GET(m->body);
+	uint64_t ticket = get_u64(&g);
+	struct str name = get_str(&g);
+	struct vault_ask *a;
+
+	if (!get_done(&g) || !bundle_is_fetched(name))
+		return take_errand(l, c, m, e);
+	if ((a = vault_ask_new(c, ticket, name)) == NULL)
+		return err_set(e, ERR_OS, "no memory");
+	c->owed++;
+	if (vault_give(l->door->vault, a))
+		return 0;
+	c->owed--;
+	vault_ask_free(a);
+	say_refused(l, c, ticket, REFUSED_BUSY, "too many secrets are asked for");
+	return 0;
+}
+
 /* What it has counted; and where it asks, what all have. */
 static int
 take_counters(struct loop *l, struct conn *c, struct get *g, struct err *e)
@@ -470,6 +492,7 @@ take(struct loop *l, struct conn *c, struct wire_msg *m, struct err *e)
 	case WIRE_WANT_KEY:
 		return take_want_key(l, c, &g, e);
 	case WIRE_WANT_SECRET:
+		return take_want_secret(l, c, m, e);
 	case WIRE_CAPTURE:
 	case WIRE_QUARANTINE:
 		return take_errand(l, c, m, e);
@@ -588,6 +611,16 @@ keys_outcomes(struct loop *l)
 }
 
 static void
+say_secret(struct loop *l, struct conn *c, uint64_t ticket, struct str bytes)
+{
+	buf_reset(&l->out);
+	put_u64(&l->out, ticket);
+	put_str(&l->out, bytes);
+	conn_say(l, c, WIRE_SECRET);
+	explicit_bzero(l->out.p, l->out.n);
+}
+
+static void
 errand_done(struct loop *l, struct errand *one)
 {
 	static const struct stored nothing;
@@ -603,11 +636,7 @@ errand_done(struct loop *l, struct errand *one)
 	} else if (one->type == WIRE_CAPTURE) {
 		say_stored(l, one->conn, one->ticket, &nothing);
 	} else {
-		buf_reset(&l->out);
-		put_u64(&l->out, one->ticket);
-		put_str(&l->out, buf_str(&one->bytes));
-		conn_say(l, one->conn, WIRE_SECRET);
-		explicit_bzero(l->out.p, l->out.n);
+		say_secret(l, one->conn, one->ticket, buf_str(&one->bytes));
 	}
 }
 
@@ -620,6 +649,27 @@ errands_outcomes(struct loop *l)
 		errand_done(l, one);
 		one->conn->owed--;
 		errand_free(one);
+	}
+}
+
+static void
+vault_outcomes(struct loop *l)
+{
+	struct vault_ask *a;
+
+	while ((a = vault_take(l->door->vault)) != NULL) {
+		if (a->conn == NULL) {
+			l->door->fetched(l->door->arg, a);
+			continue;
+		}
+		if (a->why.code == ERR_NONE)
+			say_secret(l, a->conn, a->ticket,
+			    bundle_secret(a->bundle, a->name));
+		else
+			say_refused(l, a->conn, a->ticket, a->later ? REFUSED_BUSY :
+			    REFUSED_NO_KEY, a->why.text);
+		a->conn->owed--;
+		vault_ask_free(a);
 	}
 }
 
@@ -750,6 +800,7 @@ finish(struct loop *l)
 	outcomes(l);
 	keys_outcomes(l);
 	errands_outcomes(l);
+	vault_outcomes(l);
 	readers_stop(l->door->readers);
 	flush_touched(l);
 	for (c = l->conns; c != NULL; c = c->next) {
@@ -783,6 +834,8 @@ dispatch(struct loop *l, void *what, unsigned events)
 		keys_outcomes(l);
 	} else if (what == &l->door->errands) {
 		errands_outcomes(l);
+	} else if (what == &l->door->vault) {
+		vault_outcomes(l);
 	} else {
 		c = what;
 		if (c->wire != NULL && (events & ~(unsigned)EPOLLOUT))
@@ -832,7 +885,8 @@ door_run(struct door *d, struct err *e)
 	    && watch(&l, d->store->kind->fd(d->store), &d->store, e) == -1)
 	    || watch(&l, delivery_fd(d->delivery), &d->delivery, e) == -1
 	    || watch(&l, keys_fd(d->keys), &d->keys, e) == -1
-	    || watch(&l, errands_fd(d->errands), &d->errands, e) == -1)
+	    || watch(&l, errands_fd(d->errands), &d->errands, e) == -1
+	    || watch(&l, vault_fd(d->vault), &d->vault, e) == -1)
 		goto out;
 	l.counters_at = when_steady() + COUNTERS_MS;
 

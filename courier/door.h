@@ -22,6 +22,7 @@
 #include "reader.h"
 #include "store.h"
 #include "totals.h"
+#include "vault.h"
 
 #define DOOR_MOST	256		/* connections */
 #define DOOR_LONG_MOST	256		/* bodies over EVENT_INLINE under way */
@@ -36,9 +37,12 @@ struct door {
 	struct keys	*keys;
 	struct delivery	*delivery;
 	struct errands	*errands;
+	struct vault	*vault;
 	struct totals	*totals;
 	struct log	*log;
 	void		(*reload)(void *);	/* on SIGHUP */
+	/* The vault has done with an ask of main()'s, which frees it. */
+	void		(*fetched)(void *, struct vault_ask *);
 	void		*arg;
 };
 

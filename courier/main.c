@@ -50,6 +50,7 @@ struct courier {
 	struct captured	*captured;
 	struct quarantine *quarantine;
 	struct totals	*totals;
+	struct vault_ask *asked;	/* of the last reload; the vault's, or NULL */
 	struct door	 door;
 };
 
@@ -203,26 +204,22 @@ configure(struct courier *c, struct err *e)
 	return c->socket != NULL ? 0 : err_set(e, ERR_OS, "no memory");
 }
 
-/* SIGHUP: the limits, and whose keys are fetched.  A bad file changes nothing. */
 static void
-reload(void *arg)
+refuse(struct courier *c, const struct err *e)
 {
-	struct courier *c = arg;
-	struct bundle *bundle;
-	struct err e;
-	struct conf *now = conf_open(c->options.conf, HALF_COURIER, NULL, &bundle,
-	    &e);
+	log_say(&c->log, LOG_ERROR_, "reload refused, the old configuration stays: %s",
+	    e->text);
+	totals_reload(c->totals, false);
+}
+
+/* Takes both over. */
+static void
+take_conf(struct courier *c, struct conf *now, struct bundle *bundle)
+{
 	struct store *store = c->door.store;
-	struct inbox_limits l;
+	struct inbox_limits l = limits_of(now);
 	struct half *half;
 
-	if (now == NULL) {
-		log_say(&c->log, LOG_ERROR_, "reload: %s; the old limits stay",
-		    e.text);
-		totals_reload(c->totals, false);
-		return;
-	}
-	l = limits_of(now);
 	if (store != NULL)
 		store->kind->limit(store, &l, patience_of(now));
 	if ((half = half_new(now, bundle)) == NULL) {
@@ -233,6 +230,53 @@ reload(void *arg)
 	keys_reload(c->door.keys, half);
 	totals_reload(c->totals, true);
 	log_say(&c->log, LOG_INFO_, "reloaded");
+}
+
+/*
+ * SIGHUP: the limits, whose keys are fetched, what is delivered to.  A bad file, or a
+ * secret that cannot be had, changes nothing; and nobody waits while one is fetched.
+ */
+static void
+reload(void *arg)
+{
+	struct courier *c = arg;
+	struct bundle *bundle;
+	struct err e;
+	struct conf *now = conf_open(c->options.conf, HALF_COURIER, NULL, &bundle,
+	    &e);
+	struct vault_ask *ask;
+	size_t at = 0;
+
+	c->asked = NULL;	/* what an earlier one waits for is not wanted now */
+	if (now == NULL) {
+		refuse(c, &e);
+	} else if (bundle_lacks(bundle, &at).p == NULL) {
+		take_conf(c, now, bundle);
+	} else if ((ask = vault_ask_own(now, bundle)) == NULL ||
+	    !vault_give(c->door.vault, ask)) {
+		vault_ask_free(ask);
+		err_set(&e, ERR_OS, "no memory to fetch secrets");
+		refuse(c, &e);
+	} else {
+		c->asked = ask;
+	}
+}
+
+static void
+fetched(void *arg, struct vault_ask *ask)
+{
+	struct courier *c = arg;
+
+	if (ask == c->asked && ask->why.code == ERR_NONE) {
+		take_conf(c, ask->conf, ask->bundle);
+		ask->conf = NULL;
+		ask->bundle = NULL;
+	} else if (ask == c->asked) {
+		refuse(c, &ask->why);
+	}
+	if (ask == c->asked)
+		c->asked = NULL;
+	vault_ask_free(ask);
 }
 
 /* --- places: what root is needed for --------------------------------------------------- */
@@ -413,6 +457,16 @@ store_begin(struct courier *c, struct err *e)
 	return 0;
 }
 
+/* A start without its secrets is none: who started us tries again. */
+static int
+secrets_fill(struct courier *c, struct err *e)
+{
+	size_t at = 0;
+
+	return bundle_lacks(c->bundle, &at).p == NULL ? 0 :
+	    vault_fill(c->door.vault, c->conf, c->bundle, e);
+}
+
 static int
 serve(struct courier *c, struct err *e)
 {
@@ -425,6 +479,9 @@ serve(struct courier *c, struct err *e)
 	snprintf(engine, sizeof(engine), "%.*s", STR_ARG(conf->inbox));
 	if ((c->totals = d->totals = totals_new()) == NULL)
 		return err_set(e, ERR_OS, "no memory");
+	if ((d->vault = vault_start(c->options.conf, conf->ca_file, e)) == NULL ||
+	    secrets_fill(c, e) == -1)
+		return -1;
 	if (store_begin(c, e) == -1)
 		return -1;
 	if (conf->quarantine.n > 0 && (c->quarantine = quarantine_new(
@@ -453,6 +510,7 @@ serve(struct courier *c, struct err *e)
 	d->handler_uid = c->handler_uid;
 	d->log = &c->log;
 	d->reload = reload;
+	d->fetched = fetched;
 	d->arg = c;
 
 	log_say(&c->log, LOG_INFO_, "started: inbox %s, socket %s",
@@ -461,6 +519,7 @@ serve(struct courier *c, struct err *e)
 	result = door_run(d, e);
 	unlink(c->socket);
 	errands_stop(d->errands);
+	vault_stop(d->vault);
 	keys_stop(d->keys);
 	delivery_free(d->delivery);
 	if (d->store != NULL)

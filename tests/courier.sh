@@ -166,7 +166,7 @@ kill -HUP "${PID[courier]}"
 check "a larger limit helps at once" within 3 put -e room
 courier_conf '"inbox_bytes": "nonsense"'
 kill -HUP "${PID[courier]}"
-check "a bad file is refused" within 3 grep -q "the old limits stay" "$T/log/courier"
+check "a bad file is refused" within 3 grep -q "the old configuration stays" "$T/log/courier"
 like "... and changes nothing" "stored *" "$(put -e still-room)"
 stop courier
 

@@ -30,7 +30,7 @@ FLOORS=(
 	"route.h"
 	"auth.[ch] auth_parts.h auth_keys.c auth_look.c auth_event.c auth_sign.[ch] keyring.[ch] route.c" # making routes makes keys
 	"handshake.[ch] provider_trial.[ch]"
-	"link.[ch] counted.[ch] handler.[ch]"
+	"link.[ch] lacking.[ch] counted.[ch] handler.[ch]"
 	"pool.[ch] fcgi_main.c"
 )
 
@@ -45,7 +45,7 @@ floor_of() {
 	done
 }
 set -f
-ROAD='frame.h request.h provider.h provider_words.h provider_examples.h deliver.h template.h condition.h reply.h route.h auth.h auth_*.h keyring.h handshake.h handler.h link.h counted.h pool.h body.h answer.h sent.h forge.h'
+ROAD='frame.h request.h provider.h provider_words.h provider_examples.h deliver.h template.h condition.h reply.h route.h auth.h auth_*.h keyring.h handshake.h handler.h link.h lacking.h counted.h pool.h body.h answer.h sent.h forge.h'
 set +f
 
 up=

@@ -10,9 +10,12 @@
  *		became of it
  *	node tests/tool/google.js clients DIRECTORY
  *		the fakes, by Google's own clients; prints as tokens does
+ *	node tests/tool/google.js want SOCKET NAME
+ *		asks a courier for a secret as a worker would; prints the answer
  *	node tests/tool/google.js fake DIRECTORY PORT [GRPC-PORT TLS-PORT]
- *		the fakes alone, for tests/google.sh; GET /seen and /reset are its own; of
- *		Pub/Sub also over gRPC, for tests/pubsub.sh, with tls.key and tls.pem
+ *		the fakes alone, for tests/google.sh; GET /seen, POST /reset and
+ *		/secrets (what Secret Manager keeps) are its own; of Pub/Sub also over
+ *		gRPC, for tests/pubsub.sh, with tls.key and tls.pem
  */
 'use strict';
 
@@ -20,6 +23,7 @@ const crypto = require('node:crypto');
 const fs = require('node:fs');
 const http = require('node:http');
 const http2 = require('node:http2');
+const net = require('node:net');
 const path = require('node:path');
 const readline = require('node:readline');
 const { spawn } = require('node:child_process');
@@ -29,8 +33,8 @@ const { check, is, say_counts } = require('./promises.js');
 const [MODE, ...REST] = process.argv.slice(2);
 const POSTER = MODE === 'tokens' || MODE === 'unguarded' ? REST.shift() : '';
 const DIRECTORY = REST[0], WANTED_PORT = Number(REST[1] ?? 0);
-const KEY = fs.readFileSync(path.join(DIRECTORY, 'key.pem'), 'utf8');
-const PUBLIC = crypto.createPublicKey(KEY);
+const KEY = MODE === 'want' ? '' : fs.readFileSync(path.join(DIRECTORY, 'key.pem'), 'utf8');
+const PUBLIC = MODE === 'want' ? null : crypto.createPublicKey(KEY);
 const EMAIL = 'hooks@p.iam.gserviceaccount.com';
 const CLOUD = 'https://www.googleapis.com/auth/cloud-platform';
 const LATER_MS = 60000;	/* by then anything is done */
@@ -124,6 +128,9 @@ function fault(what, response)
 	case 'html':
 		response.writeHead(200, { 'content-type': 'text/html' });
 		response.end('<html>please log in</html>');
+		break;
+	case '403':
+		error(response, 403, 'PERMISSION_DENIED');
 		break;
 	default:
 		error(response, Number(one), 'INTERNAL');
@@ -350,10 +357,40 @@ function fcm(body, response)
 	return say(response, 200, { name: `projects/p/messages/${++number}` });
 }
 
+/* What is kept: by the name of a secret its versions, the first is 1. */
+let kept_secrets = {};
+
+const CRC32C = Array.from({ length: 256 }, (_, n) => {
+	for (let i = 0; i < 8; i++)
+		n = n & 1 ? n >>> 1 ^ 0x82f63b78 : n >>> 1;
+	return n >>> 0;
+});
+const crc32c = (bytes) => (bytes.reduce((crc, b) => crc >>> 8 ^ CRC32C[(crc ^ b) & 255], 0xffffffff) ^
+    0xffffffff) >>> 0;
+
+function secret_manager(url, response)
+{
+	const [, name, version] = url.pathname.match(/^\/v1\/(.*)\/versions\/([^/]+):access$/);
+	const all = kept_secrets[name], n = version === 'latest' ? all?.length : Number(version);
+	const data = Buffer.from(all?.[n - 1] ?? '');
+	const wrong = faults.crc?.shift();
+
+	if (all?.[n - 1] === undefined)
+		return error(response, 404, 'NOT_FOUND');
+	if (all[n - 1] === null)
+		return error(response, 400, 'FAILED_PRECONDITION');
+	if (wrong !== undefined)
+		count('crc');
+	return say(response, 200, { name: `${name}/versions/${n}`, payload: {
+	    data: data.toString('base64'), dataCrc32c: `${(crc32c(data) ^ (wrong ? 1 : 0)) >>> 0}` } });
+}
+
 const services = [
 	[/^\/v1\/projects\/[^/]+\/topics\/[^/]+:testIamPermissions$/, 'iam', iam],
 	[/^\/v1\/projects\/[^/]+\/topics\/[^/:]+$/, 'topic', (body, response) =>
 	    faults.unknown === 'gone' ? error(response, 404, 'NOT_FOUND') : say(response, 200, {})],
+	[/^\/v1\/projects\/[^/]+(\/locations\/[^/]+)?\/secrets\/[^/]+\/versions\/[^/]+:access$/,
+	    'secret', null],
 	[/^\/v1\/projects\/[^/]+\/topics\/[^/]+:publish$/, 'pubsub', pubsub],
 	[/^\/v2\/projects\/[^/]+\/locations\/[^/]+\/queues\/[^/]+\/tasks$/, 'tasks', cloud_tasks],
 	[/^\/bigquery\/v2\/projects\/[^/]+\/datasets\/[^/]+\/tables\/[^/]+\/insertAll$/, 'bigquery',
@@ -379,6 +416,8 @@ function service(url, request, text, response)
 	}
 	if (fault(name, response))
 		return undefined;
+	if (name === 'secret')
+		return secret_manager(url, response);
 	try {
 		return answer(name === 'run' ? text : text === '' ? {} : JSON.parse(text), response);
 	} catch (e) {
@@ -415,6 +454,9 @@ const server = http.createServer((request, response) => {
 		} else if (url.pathname === '/reset') {
 			fresh();
 			faults = text === '' ? {} : JSON.parse(text);
+			say(response, 200, {});
+		} else if (url.pathname === '/secrets') {
+			kept_secrets = JSON.parse(text);
 			say(response, 200, {});
 		} else
 			service(url, request, text, response);
@@ -760,6 +802,7 @@ async function service_clients(by_key)
 	const { BigQuery } = require('@google-cloud/bigquery');
 	const { CloudTasksClient } = require('@google-cloud/tasks');
 	const { v1 } = require('@google-cloud/pubsub');
+	const { SecretManagerServiceClient } = require('@google-cloud/secret-manager');
 	const queue = 'projects/p/locations/l/queues/q';
 	const rest = { fallback: true, protocol: 'http', apiEndpoint: '127.0.0.1', port, projectId: 'p',
 	    authClient: by_key() };
@@ -785,15 +828,64 @@ async function service_clients(by_key)
 	    task.task.name);
 	is('but once', await new CloudTasksClient(rest).createTask(task).then(() => 'none',
 	    (e) => e.statusDetails?.length ?? e.message), 'so it is');
+	kept_secrets = { 'projects/p/secrets/s': ['old', 's3cret'] };
+	const read = async (name) => new SecretManagerServiceClient(rest).accessSecretVersion({ name })
+	    .then(([v]) => `${v.name} ${v.payload.data}`, (e) => `${e.code} ${e.message}`);
+	is('Secret Manager\'s client has the last version', await read(
+	    'projects/p/secrets/s/versions/latest'), 'projects/p/secrets/s/versions/2 s3cret');
+	is('and the first', await read('projects/p/secrets/s/versions/1'),
+	    'projects/p/secrets/s/versions/1 old');
+	check('it is told that there is no third', /NOT_FOUND|so it is/.test(await read(
+	    'projects/p/secrets/s/versions/3')));
+	faults.crc = [true, true, true];
+	check('and sees a checksum that is wrong, or passes it on', await new SecretManagerServiceClient(rest)
+	    .accessSecretVersion({ name: 'projects/p/secrets/s/versions/1' }).then(([v]) =>
+	    `${v.payload.dataCrc32c}` !== `${crc32c(Buffer.from('old'))}`, (e) => /checksum|crc/i.test(
+	    e.message)));
 	is('each asked with a token of the fake\'s', seen.map((s) => s.facts?.from).filter((f) =>
 	    f !== 'key'), []);
 	is('of both the fake saw what was sent', [asked.pubsub, asked.tasks], [2, 2]);
+}
+
+/* --- a worker that wants what is not its own (wire.h) ----------------------------------------- */
+
+function want(socket, name)
+{
+	const HELLO = 1, REFUSED = 5, WANT_SECRET = 8, SECRET = 9, WORKER = 1;
+	const VERSION = Number(fs.readFileSync('wire.h', 'utf8').match(/WIRE_VERSION\s+(\d+)/)[1]);
+	const u32 = (n) => Buffer.from([n >>> 24, n >>> 16 & 255, n >>> 8 & 255, n & 255]);
+	const text = (s) => Buffer.concat([u32(s.length), Buffer.from(s)]);
+	const message = (type, ...fields) => Buffer.concat([u32(Buffer.concat(fields).length),
+	    Buffer.from([type, VERSION, 0, 0]), ...fields]);
+	const c = net.connect(socket);
+	let got = Buffer.alloc(0);
+
+	c.write(message(HELLO, Buffer.from([WORKER]), u32(process.pid), text('test')));
+	c.write(message(WANT_SECRET, u32(0), u32(7), text(name)));
+	c.on('data', (piece) => {
+		got = Buffer.concat([got, piece]);
+		while (got.length >= 8 && got.length >= 8 + got.readUInt32BE(0)) {
+			const type = got[4], body = got.subarray(8, 8 + got.readUInt32BE(0));
+
+			got = got.subarray(8 + body.length);
+			if (type === REFUSED)
+				console.log(`refused ${body[8]}: ${body.subarray(13)}`);
+			else if (type === SECRET)
+				console.log(`secret: ${body.subarray(12)}`);
+			else
+				continue;
+			process.exit(0);
+		}
+	});
+	c.on('close', () => process.exit(1));
 }
 
 /* --- all together ------------------------------------------------------------------------------- */
 
 async function main()
 {
+	if (MODE === 'want')
+		return want(...REST);
 	fs.writeFileSync(path.join(DIRECTORY, 'subject'), `subject-by-file${MODE === 'clients' ? '' : '\n'}`);
 	await new Promise((go) => server.listen(WANTED_PORT, '127.0.0.1', go));
 	port = server.address().port;

@@ -1072,6 +1072,66 @@ systems(void)
 	close(fd);
 }
 
+/* Secrets that the courier has to fetch. */
+static void
+lacking(void)
+{
+	static const struct { const char *written; bool is; } t[] = {
+		{ "gcp:projects/p/secrets/s", true },
+		{ "gcp:projects/p/secrets/s/versions/latest", true },
+		{ "gcp:projects/example.com:p/secrets/S_1-a/versions/12", true },
+		{ "gcp:projects/p/locations/europe-west1/secrets/s", true },
+		{ "gcp:projects/p/locations/l/secrets/s/versions/v", true },
+		{ "gcp:", false }, { "gcp:projects/p", false },
+		{ "gcp:projects/p/secrets", false },
+		{ "gcp:projects/p/secrets/", false },
+		{ "gcp:projects//secrets/s", false },
+		{ "gcp:projects/p/secrets/s/", false },
+		{ "gcp:projects/p/secrets/s/versions", false },
+		{ "gcp:projects/p/secrets/s/versions/", false },
+		{ "gcp:projects/p/secrets/s/versions/1/x", false },
+		{ "gcp:projects/p/secrets/..", false },
+		{ "gcp:projects/p/secrets/s?x", false },
+		{ "gcp:projects/p/secrets/s%2f", false },
+		{ "gcp:projects/p/secrets/a b", false },
+		{ "gcp:projects/p/locations/secrets/s", false },
+		{ "projects/p/secrets/s", false }, { "env:A", false },
+	};
+	struct str a = STR("gcp:projects/p/secrets/a");
+	struct str b = STR("gcp:projects/p/secrets/b");
+	struct bundle *all = bundle_new(), *copy;
+	struct buf out = BUF(100000);
+	struct err e;
+	size_t at = 0;
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct str s = str_of(t[i].written);
+
+		s.p = test_flush(s.p, s.n);
+		CHECKF(bundle_is_fetched(s) == t[i].is, "%s is%s one", t[i].written,
+		    t[i].is ? "" : " not");
+	}
+	CHECK(!bundle_is_fetched(STR_NONE), "nothing is none");
+	CHECK(bundle_lacks(all, &at).p == NULL, "a bundle lacks nothing at first");
+	CHECK(bundle_read_secret(all, a, &e) == 0 && bundle_read_secret(all, b, &e) ==
+	    0 && bundle_read_secret(all, a, &e) == 0, "two that are to be fetched");
+	CHECK(bundle_secret(all, a).p == NULL, "it is not there");
+	bundle_write(all, &out);
+	copy = bundle_read(buf_str(&out), &e);
+	at = 0;
+	CHECK(copy != NULL && str_eq(bundle_lacks(copy, &at), a) &&
+	    str_eq(bundle_lacks(copy, &at), b) && bundle_lacks(copy, &at).p == NULL,
+	    "each is lacking once, also across a pipe");
+	bundle_free(copy);
+	buf_free(&out);
+	at = 0;
+	CHECK(bundle_put_secret(all, a, STR("x\n")) == 0 &&
+	    str_eq(bundle_secret(all, a), STR("x\n")) &&
+	    str_eq(bundle_lacks(all, &at), b) && bundle_lacks(all, &at).p == NULL,
+	    "what came is lacking no more");
+	bundle_free(all);
+}
+
 static void
 bundles(void)
 {
@@ -1352,6 +1412,7 @@ main(void)
 	cloud_lines();
 	systems();
 	bundles();
+	lacking();
 	events();
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	if (system(command) != 0)

@@ -144,8 +144,8 @@ static const struct {
 	  "t.json:1:2: \"inbox\" holds credentials, and is printed and logged: they "
 	  "stand in \"inbox_secret\"" },
 	{ "a secret of an engine as it is", "{\"inbox_secret\":\"u:hunter2\"}",
-	  "t.json:1:2: \"inbox_secret\" must be \"env:NAME\", \"file:/PATH\" or "
-	  "\"plain:TEXT\"" },
+	  "t.json:1:2: \"inbox_secret\" must be \"env:NAME\", \"file:/PATH\", "
+	  "\"gcp:projects/P/secrets/S\" or \"plain:TEXT\"" },
 	{ "a bucket that is none", "{\"claim_check\":\"s3://b\"}",
 	  "t.json:1:2: \"claim_check\" must be \"gs://BUCKET/PREFIX\", or a URL" },
 	{ "a bucket with a query", "{\"claim_check\":\"https://h/b?sig=hunter2\"}",
@@ -154,7 +154,7 @@ static const struct {
 	  "t.json:1:2: \"claim_check\" must be" },
 	{ "a bucket's token as it is", "{\"claim_check_token\":\"hunter2\"}",
 	  "t.json:1:2: \"claim_check_token\" must be \"google\", \"env:NAME\", "
-	  "\"file:/PATH\" or" },
+	  "\"file:/PATH\", " },
 	{ "a durability that is none", "{\"durability\":\"some\"}",
 	  "t.json:1:2: \"durability\" must be strict or engine-default, not" },
 
@@ -484,7 +484,7 @@ static const struct {
 	  "t.json:1:27: \"secret\" must be \"env:NAME\"" },
 	{ "a secret of an unknown form", H("\"secret\":\"vault:A\""),
 	  "t.json:1:17: \"secret\" must be \"env:NAME\", \"file:/PATH\", "
-	  "\"plain:TEXT\" or \"captured:NAME\"" },
+	  "\"gcp:projects/P/secrets/S\", \"plain:TEXT\" or \"captured:NAME\"" },
 	{ "an empty variable", H("\"secret\":\"env:\""),
 	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
 	{ "a variable that begins with a digit", H("\"secret\":\"env:1A\""),
@@ -493,13 +493,19 @@ static const struct {
 	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
 	{ "a relative file", H("\"secret\":\"file:secret\""),
 	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
+	{ "a secret of Google's without its project", H("\"secret\":\"gcp:s\""),
+	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
+	{ "one that climbs", H("\"secret\":\"gcp:projects/p/secrets/..\""),
+	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
+	{ "one with a query", H("\"verify_token\":\"gcp:projects/p/secrets/s?a\""),
+	  "t.json:1:17: \"verify_token\" must be \"env:NAME\"" },
 	{ "an empty text", H("\"secret\":\"plain:\""),
 	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
 	{ "a secret with a NUL", H("\"secret\":\"plain:hunter2\\u0000\""),
 	  "t.json:1:17: \"secret\" must be \"env:NAME\"" },
 	{ "a number as a secret", H("\"secret\":4711"),
 	  "t.json:1:17: \"secret\" must be \"env:NAME\", \"file:/PATH\", "
-	  "\"plain:TEXT\" or \"captured:NAME\", not a number" },
+	  "\"gcp:projects/P/secrets/S\", \"plain:TEXT\" or \"captured:NAME\", not a number" },
 	{ "a number among secrets", H("\"secret\":[4711]"),
 	  "t.json:1:27: \"secret\" must be a list of strings, and one of them is a "
 	  "number" },
@@ -1517,6 +1523,26 @@ test_gather(void)
 	CHECK(b != NULL && bundle_count(b) == 2, "which the road does not");
 	bundle_free(b);
 	unsetenv("TEST_CONF_B");
+	snprintf(path, sizeof(path), "%s/c.json", dir);
+
+	/* Secrets that only the courier can fetch, and what it needs for it. */
+	put_file(dir, "d.json", "{ \"hooks\": { \"/a\": { \"provider\": \"github\", "
+	    "\"secret\": \"gcp:projects/p/secrets/s\" } } }");
+	snprintf(path, sizeof(path), "%s/d.json", dir);
+	snprintf(want, sizeof(want), "%s/key", dir);
+	setenv("GOOGLE_APPLICATION_CREDENTIALS", want, 1);
+	b = conf_gather(path, HALF_ROAD, &e);
+	i = 0;
+	CHECK(b != NULL && str_eq(bundle_lacks(b, &i), STR("gcp:projects/p/secrets/s"))
+	    && bundle_count(b) == 2, "the road lacks it");
+	bundle_free(b);
+	b = conf_gather(path, HALF_COURIER, &e);
+	i = 0;
+	snprintf(want, sizeof(want), "file:%s/key", dir);
+	CHECK(b != NULL && bundle_lacks(b, &i).p == NULL && bundle_count(b) == 2 &&
+	    bundle_secret(b, str_of(want)).n > 0, "the courier has by what to ask");
+	bundle_free(b);
+	unsetenv("GOOGLE_APPLICATION_CREDENTIALS");
 	snprintf(path, sizeof(path), "%s/c.json", dir);
 
 	/* Without a file. */
