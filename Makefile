@@ -63,7 +63,7 @@ COURIER	= courier/main courier/door courier/store_sqlite courier/batch courier/b
 	  courier/half courier/transfer courier/keys courier/vault \
 	  courier/captured courier/quarantine courier/errands \
 	  courier/ledger courier/delivery courier/asking courier/attempt \
-	  courier/exec courier/google courier/http courier/totals \
+	  courier/exec courier/google courier/oauth1 courier/http courier/totals \
 	  courier/engine courier/claim courier/engine_pubsub $(ENGINES)
 # Requests made, not judged: in the tool and the tests, never in the handler.
 SAMPLE	= auth_sign forge provider_examples provider_schema \
@@ -106,7 +106,7 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 
 # --- tests -------------------------------------------------------------------
 UNIT	= base json conf frame request wire inbox providers repeats auth \
-	  handler webserver keys parked aside fetch exec letter stats ledger \
+	  handler webserver keys parked aside fetch exec letter oauth1 stats ledger \
 	  delivery deliver
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json token source place \
@@ -133,7 +133,8 @@ $(BUILD)/tests/test_ledger: tests/unit/test_ledger.c tests/unit/test.h \
 $(BUILD)/tests/test_delivery: tests/unit/test_delivery.c tests/unit/test.h \
     $(call obj,courier/delivery courier/asking courier/batch courier/checkpoint courier/retention \
     courier/bodies courier/inbox courier/ledger courier/repeat_key courier/gather \
-    courier/half courier/attempt courier/exec courier/http courier/google courier/transfer \
+    courier/half courier/attempt courier/exec courier/http courier/google courier/oauth1 \
+    courier/transfer \
     courier/store_sqlite courier/totals $(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
@@ -159,6 +160,11 @@ $(BUILD)/tests/test_fetch: tests/unit/test_fetch.c tests/unit/test.h \
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -Wl,--wrap=when_steady -o $@ $< \
 	    $(filter %.o,$^) -lcurl -ljson-c -lssl -lcrypto
+
+$(BUILD)/tests/test_oauth1: tests/unit/test_oauth1.c tests/unit/test.h \
+    $(call obj,courier/oauth1 $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 
 $(BUILD)/tests/test_exec: tests/unit/test_exec.c tests/unit/test.h \
     $(call obj,courier/exec courier/attempt $(WALL) $(BASE))
@@ -199,7 +205,7 @@ $(BUILD)/tests/wycheproof: tests/tool/wycheproof.c $(call obj,$(LEAVES) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/poster: tests/tool/poster.c \
-    $(call obj,courier/attempt courier/google courier/http courier/transfer $(WALL) \
+    $(call obj,courier/attempt courier/google courier/oauth1 courier/http courier/transfer $(WALL) \
     $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) -lcurl \

@@ -118,7 +118,7 @@ mode_finish(struct reader *r, const struct json_object *v, struct destination *d
 {
 	const char *odd = d->one_at_a_time ? "one_at_a_time" :
 	    d->latest_wins ? "latest_wins" : d->serialize_by.n > 0 ? "serialize_by" :
-	    d->delay > 0 ? "delay" : NULL;
+	    d->delay > 0 ? "delay" : d->per_day > 0 ? "per_day" : NULL;
 
 	for (unsigned i = 0; i < FORWARD_MODES; i++)
 		if (str_eq(d->own_mode, str_of(forward_mode_name((enum forward_mode)i))))
@@ -131,6 +131,24 @@ mode_finish(struct reader *r, const struct json_object *v, struct destination *d
 		return json_err(r->doc, v, r->e, "destination %s: \"fallback\" goes "
 		    "with \"mode\": \"answer\"", quoted(d->name).p);
 	return 0;
+}
+
+struct str
+conf_oauth1(const struct destination *d, const char *name)
+{
+	for (size_t i = 0; i < d->noauth1; i++)
+		if (str_eq(d->oauth1[i].name, str_of(name)))
+			return d->oauth1[i].value;
+	return STR_NONE;
+}
+
+static bool
+oauth1_whole(const struct destination *d)
+{
+	for (size_t i = 0; i < CONF_OAUTH1; i++)
+		if (!conf_is_reference(conf_oauth1(d, conf_oauth1_names[i])))
+			return false;
+	return true;
 }
 
 /* Keys of the other kind of destination, and pairs that do not go together. */
@@ -147,7 +165,8 @@ destination_finish(struct reader *r, const struct json_object *v, void *base)
 	    exec && d->basic.n > 0 ? "basic" : exec && d->own_google.n > 0 ?
 	    "google" : exec && d->audience.n > 0 ? "audience" :
 	    exec && d->own_scope.n > 0 ? "scope" :
-	    exec && d->credentials.n > 0 ? "credentials" : NULL;
+	    exec && d->credentials.n > 0 ? "credentials" :
+	    exec && d->noauth1 > 0 ? "oauth1" : NULL;
 	char names[256];
 	unsigned who;
 	bool id;
@@ -170,7 +189,8 @@ destination_finish(struct reader *r, const struct json_object *v, void *base)
 	if (service && service_apply(d, r->c->arena, &e) == -1)
 		return json_err(r->doc, v, r->e, "destination %s: %s",
 		    quoted(d->name).p, e.text);
-	who = (d->bearer.n > 0) + (d->basic.n > 0) + (d->google.n > 0);
+	who = (d->bearer.n > 0) + (d->basic.n > 0) + (d->google.n > 0) +
+	    (d->noauth1 > 0);
 	id = str_eq(d->google, STR("id"));
 	if (odd != NULL)
 		return json_err(r->doc, v, r->e, "destination %s: \"%s\" goes with "
@@ -184,7 +204,13 @@ destination_finish(struct reader *r, const struct json_object *v, void *base)
 		    quoted(d->name).p, e.text);
 	if (who > 1)
 		return json_err(r->doc, v, r->e, "destination %s has more than one of "
-		    "\"bearer\", \"basic\" and \"google\"", quoted(d->name).p);
+		    "\"bearer\", \"basic\", \"google\" and \"oauth1\"",
+		    quoted(d->name).p);
+	if (d->noauth1 > 0 && !oauth1_whole(d))
+		return json_err(r->doc, v, r->e, "destination %s: \"oauth1\" wants "
+		    "\"consumer_key\", \"consumer_secret\", \"token\" and "
+		    "\"token_secret\", each a reference like \"env:NAME\"",
+		    quoted(d->name).p);
 	if (d->audience.n > 0 && !id)
 		return json_err(r->doc, v, r->e, "destination %s: \"audience\" goes "
 		    "with \"google\": \"id\"", quoted(d->name).p);

@@ -99,9 +99,13 @@ struct destination {
 	struct str	bearer;
 	struct str	basic;		/* of "USER:PASSWORD" */
 	struct str	google;		/* "access", "id", or empty */
+	struct pair	*oauth1;	/* references to its keys and tokens */
+	size_t		 noauth1;
 	struct answer_rule *answers;	/* of the service */
 	size_t		 nanswers;
 	struct batch_rule batch;	/* likewise */
+	struct str	retry_at;	/* of the service: a header of 429, in seconds
+					 * since 1970; or empty */
 	struct str	emulator;	/* the variable that names one, or empty */
 	struct str	audience;	/* of an ID token; empty: by the URL */
 	struct str	scope;		/* of an access token; empty: the widest */
@@ -117,6 +121,7 @@ struct destination {
 	bool		 one_at_a_time;
 	bool		 latest_wins;	/* of those that wait only the newest goes */
 	struct str	serialize_by;	/* a place in the request, or empty */
+	uint64_t	 per_day;	/* attempts between midnights of UTC; 0: any */
 	int64_t		 delay;		/* ms from the commit to the first attempt */
 	int64_t		 retry_first;	/* ms between attempts: at first, at most */
 	int64_t		 retry_most;
@@ -233,6 +238,11 @@ void		 conf_free(struct conf *);
 
 /* NULL: there is none of that name. */
 const struct destination *conf_destination(const struct conf *, struct str name);
+
+/* One of a destination's "oauth1": CONF_OAUTH1 of them, NULL-ended. */
+#define CONF_OAUTH1	4
+extern const char *const conf_oauth1_names[CONF_OAUTH1 + 1];
+struct str	 conf_oauth1(const struct destination *, const char *name);
 
 /* The first, or only, text of a parameter; STR_NONE when it is not given. */
 struct str	 conf_param(const struct hook *, enum hook_param);

@@ -331,6 +331,15 @@ fits_header(struct str *s)
 }
 
 static bool
+fits_oauth1(struct str *s)
+{
+	for (size_t i = 0; i < CONF_OAUTH1; i++)
+		if (str_eq(*s, str_of(conf_oauth1_names[i])))
+			return true;
+	return false;
+}
+
+static bool
 fits_variable(struct str *s)
 {
 	return all_of(*s, 1, 100, "_") && !(s->p[0] >= '0' && s->p[0] <= '9');
@@ -507,6 +516,9 @@ KIND k_nets = { .family = &family_nets, .name = "network or list",
 KIND k_headers = { &family_pairs, "object",
 	"an object of texts whose keys are names of headers",
 	NULL, .fits = fits_header, .secret = true };
+KIND k_oauth1 = { &family_pairs, "object",
+	"an object of references: \"consumer_key\", \"consumer_secret\", \"token\" "
+	"and \"token_secret\"", NULL, .fits = fits_oauth1, .secret = true };
 KIND k_variables = { &family_pairs, "object",
 	"an object of texts whose keys are names of variables",
 	NULL, .fits = fits_variable, .secret = true };
@@ -755,6 +767,10 @@ const struct option conf_options[] = {
 { DESTINATION, "credentials", &k_fetch_secret, IN(destination, credentials), NULL, NULL,
   "The JSON of Google's credentials that tokens are had with, instead of the file that "
   "GOOGLE_APPLICATION_CREDENTIALS names or else the machine's own.", 0 },
+{ DESTINATION, "oauth1", &k_oauth1, IN(destination, oauth1), NULL, NULL,
+  "OAuth 1.0a for the Authorization header: consumer_key and consumer_secret of the "
+  "application, token and token_secret of the account, each a reference like a "
+  "secret's.", N(destination, noauth1) },
 { DESTINATION, "mode", &k_mode, IN(destination, own_mode), "after", NULL,
   "When events go there: after, from the inbox, whenever the sender has its answer; "
   "before_answer, inside the request, whose sender hears 503 if it fails; answer, "
@@ -779,6 +795,9 @@ const struct option conf_options[] = {
 { DESTINATION, "serialize_by", &k_place, IN(destination, serialize_by), NULL, NULL,
   "Events with the same value in this place go one after the other, in the order in "
   "which they came.", 0 },
+{ DESTINATION, "per_day", &k_count, IN(destination, per_day), "0", "0 to 1000000",
+  "Attempts between one midnight of UTC and the next; what is over them waits for "
+  "that. 0: no such rule.", 0 },
 { DESTINATION, "delay", &k_time, IN(destination, delay), "0", "0 to 1d",
   "From the commit to the first attempt; with latest_wins the time in which events "
   "gather.", 0 },
@@ -795,6 +814,10 @@ const struct option conf_options[] = {
   "So long after its commit an event is dead.", 0 },
 
 { TOP, NULL, NULL, NOWHERE, NULL, NULL, NULL, 0 }
+};
+
+const char *const conf_oauth1_names[CONF_OAUTH1 + 1] = {
+	"consumer_key", "consumer_secret", "token", "token_secret", NULL
 };
 
 const char *const hook_param_names[PARAM_COUNT] = {

@@ -499,6 +499,8 @@ conf_fetches(const struct conf *c)
 			any |= bundle_is_fetched(d->environment[j].value);
 		for (size_t j = 0; j < d->nheaders; j++)
 			any |= bundle_is_fetched(d->headers[j].value);
+		for (size_t j = 0; j < d->noauth1; j++)
+			any |= bundle_is_fetched(d->oauth1[j].value);
 	}
 	return any;
 }
@@ -518,6 +520,8 @@ gather_of_destination(struct bundle *b, const struct destination *d, struct err 
 	for (size_t i = 0; rc == 0 && i < d->nheaders; i++)
 		if (conf_is_reference(d->headers[i].value))
 			rc = bundle_read_secret(b, d->headers[i].value, e);
+	for (size_t i = 0; rc == 0 && i < d->noauth1; i++)
+		rc = bundle_read_secret(b, d->oauth1[i].value, e);
 	return rc == 0 ? 0 : err_at(e, "%.*s: destination \"%.*s\"",
 	    STR_ARG(d->where), STR_ARG(d->name));
 }

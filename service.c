@@ -136,6 +136,21 @@ check_one(const struct making *m, struct str name, const struct json_object *rul
 	return 0;
 }
 
+/* What it wants of the destination besides parameters. */
+static int
+check_wants(const struct making *m, struct err *e)
+{
+	if (str_eq(text_of(m->file, "authorization"), STR("oauth1")) &&
+	    m->d->noauth1 == 0)
+		return err_set(e, ERR_CONF, "the service %.*s needs \"oauth1\": the keys "
+		    "of the application, and the tokens of the account that it acts as",
+		    STR_ARG(m->d->service));
+	if (flag_of(m->file, "per_day") && m->d->per_day == 0)
+		return err_set(e, ERR_CONF, "the service %.*s needs \"per_day\": how many "
+		    "attempts a day may be made, since each costs", STR_ARG(m->d->service));
+	return 0;
+}
+
 static int
 check_all(const struct making *m, struct err *e)
 {
@@ -333,11 +348,12 @@ service_apply(struct destination *d, struct arena *a, struct err *e)
 	if (d->scope.n == 0)
 		d->scope = arena_str(a, text_of(m.file, "scope"));
 	d->emulator = arena_str(a, text_of(m.file, "emulator"));
-	if (d->google.p == NULL || d->emulator.p == NULL)
+	d->retry_at = arena_str(a, text_of(m.file, "retry_at"));
+	if (d->google.p == NULL || d->emulator.p == NULL || d->retry_at.p == NULL)
 		no_memory(e);
-	else if (check_all(&m, e) == 0 && make_url(&m, e) == 0 &&
-	    make_body(&m, e) == 0 && make_answers(&m, e) == 0 &&
-	    make_batch(&m, e) == 0)
+	else if (check_all(&m, e) == 0 && check_wants(&m, e) == 0 &&
+	    make_url(&m, e) == 0 && make_body(&m, e) == 0 &&
+	    make_answers(&m, e) == 0 && make_batch(&m, e) == 0)
 		rc = 0;
 	json_close(doc);
 	return rc;

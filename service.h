@@ -15,6 +15,10 @@
  *			A member of the body that wants one which is not given is left out,
  *			and so is an object that is empty by it
  *	google, scope	as those keys of a destination
+ *	authorization	"oauth1": the destination must have that
+ *	per_day		true: the destination must say how many a day, since each costs
+ *	retry_at	a header of an answer 429 that says when to come again, in seconds
+ *			since 1970
  *	emulator	a variable, "HOST:PORT" of a service on this machine: plain HTTP there,
  *			and no token
  *	answers		what counts for something else than its status says, first match:

@@ -95,6 +95,16 @@ hmac_new(struct str key)
 	return h;
 }
 
+bool
+digest_hmac_sha1(struct str key, struct str text, unsigned char out[20])
+{
+	size_t n = 0;
+
+	return EVP_Q_mac(NULL, "HMAC", NULL, "SHA1", NULL, key.n == 0 ? "" : key.p,
+	    key.n, (const unsigned char *)(text.n == 0 ? "" : text.p), text.n, out, 20,
+	    &n) != NULL && n == 20;
+}
+
 void
 hmac_add(struct hmac *h, struct str s)
 {

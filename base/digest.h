@@ -21,4 +21,7 @@ struct hmac	*hmac_new(struct str key);	/* NULL without memory */
 void		 hmac_add(struct hmac *, struct str);
 void		 hmac_end(struct hmac *, unsigned char out[32]); /* and free */
 
+/* HMAC-SHA1, which OAuth 1.0a asks for.  false: no memory. */
+bool	digest_hmac_sha1(struct str key, struct str text, unsigned char out[20]);
+
 #endif

@@ -213,7 +213,7 @@ check_destinations(struct report *r, const struct conf *c, const char *path)
 
 	for (size_t i = 0; i < c->ndestinations; i++) {
 		const struct destination *d = &c->destinations[i];
-		bool secret = d->bearer.n > 0 || d->basic.n > 0;
+		bool secret = d->bearer.n > 0 || d->basic.n > 0 || d->noauth1 > 0;
 
 		buf_printf(&r->text, "to %-21.*s ", STR_ARG(d->name));
 		if (d->kind == TO_EXEC)

@@ -292,6 +292,8 @@ env_pass_destination(struct environ *env, const struct destination *d)
 		env_pass_secret(env, d->environment[i].value);
 	for (size_t i = 0; i < d->nheaders; i++)
 		env_pass_secret(env, d->headers[i].value);
+	for (size_t i = 0; i < d->noauth1; i++)
+		env_pass_secret(env, d->oauth1[i].value);
 }
 
 static void
@@ -334,7 +336,7 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 	for (size_t i = 0; i < s->conf->nhooks && which != NGINX; i++)
 		env->room += secrets_of(&s->conf->hooks[i]);
 	for (size_t i = 0; i < s->conf->ndestinations && which == COURIER; i++)
-		env->room += 5 + s->conf->destinations[i].nenvironment +
+		env->room += 5 + CONF_OAUTH1 + s->conf->destinations[i].nenvironment +
 		    s->conf->destinations[i].nheaders;
 	if ((env->v = calloc(env->room, sizeof(env->v[0]))) == NULL)
 		return err_set(e, ERR_OS, "no memory for an environment");

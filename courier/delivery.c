@@ -23,6 +23,13 @@
 #define CENSUS_MS	5000		/* between two countings of what waits */
 #define CENSUS_MOST	100000		/* deliveries of one destination in it */
 #define NEVER		INT64_MAX
+#define DAY_MS		((int64_t)24 * 3600 * 1000)
+
+#ifdef TEST_NO_COUNT_OF_BEFORE	/* tests/google.sh must notice */
+#define COUNTED	false
+#else
+#define COUNTED	true
+#endif
 
 /* --- what others tell ---------------------------------------------------------- */
 
@@ -522,6 +529,7 @@ job_begin(struct delivery *d, struct lane *l, sqlite3 *db, const struct ledger_r
 	l->jobs = j;
 	l->njobs++;
 	l->running++;
+	l->spent++;
 	d->running++;
 	d->bytes += j->bytes;
 	if (whole == 0) {
@@ -535,6 +543,7 @@ job_begin(struct delivery *d, struct lane *l, sqlite3 *db, const struct ledger_r
 	if (give(d, j))
 		return true;
 	l->running--;		/* its sender has too many: another time */
+	l->spent--;
 	d->running--;
 	forget(d, j);
 	return false;
@@ -621,6 +630,45 @@ due_rows(struct lane *l, sqlite3 *db, int64_t now, unsigned most,
 	return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
+/*
+ * Attempts that were made since midnight, of a courier before this one too.  Those that
+ * it was making when it was killed are not among them.
+ */
+static const char since_midnight[] =
+    "SELECT count(*) FROM attempts JOIN deliveries ON deliveries.n = attempts.delivery"
+    " WHERE deliveries.destination = ?1 AND attempts.at >= ?2";
+
+/* How many of those may begin today; false: it cannot be asked now. */
+static bool
+today(struct lane *l, sqlite3 *db, int64_t now, unsigned *most)
+{
+	uint64_t left;
+	int64_t n;
+
+	if (l->to->per_day == 0)
+		return true;
+	if (l->day != now / DAY_MS) {
+		if (!number(db, since_midnight, l->name, now - now % DAY_MS, &n))
+			return false;
+		l->day = now / DAY_MS;
+		l->spent = (COUNTED ? (uint64_t)n : 0) + l->njobs;
+	}
+	left = l->spent < l->to->per_day ? l->to->per_day - l->spent : 0;
+	if (*most > left)
+		*most = (unsigned)left;
+	return true;
+}
+
+static void
+lane_spent(struct delivery *d, struct lane *l)
+{
+	if (l->told != l->day)
+		log_say(d->log, LOG_WARN_, "destination %.*s has made the attempts of "
+		    "today (per_day); what waits goes on at midnight UTC",
+		    STR_ARG(l->name));
+	l->told = l->day;
+}
+
 /* Begins what may be begun; the lane is looked at again when something changes. */
 static void
 look(struct delivery *d, struct lane *l)
@@ -644,7 +692,7 @@ look(struct delivery *d, struct lane *l)
 	if (free_ones > ROWS)
 		free_ones = ROWS;
 	paused = lane_paused(l, db);
-	ok = paused != -1 && (paused == 1 ||
+	ok = paused != -1 && today(l, db, now, &free_ones) && (paused == 1 ||
 	    due_rows(l, db, now, free_ones, rows, &n)) &&
 	    number(db, ledger_due_next, l->name, now, &next);
 	for (i = 0; ok && i < n && job_begin(d, l, db, &rows[i], NULL, NULL,
@@ -653,6 +701,11 @@ look(struct delivery *d, struct lane *l)
 	inbox_side_leave(d->side);
 	if (!ok || i < n)
 		return;
+	if (free_ones == 0) {
+		lane_spent(d, l);
+		l->next_due = now - now % DAY_MS + DAY_MS;
+		return;
+	}
 	/* Was that all?  Then until the next is due. */
 	l->look = n == free_ones;
 	l->next_due = next > 0 ? next : NEVER;

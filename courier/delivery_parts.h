@@ -46,6 +46,9 @@ struct lane {
 	_Atomic unsigned running;
 	bool		 look;		/* something may be due */
 	int64_t		 next_due;	/* ms since 1970, or NEVER */
+	int64_t		 day;		/* since 1970, of which is spent; 0: none */
+	int64_t		 told;		/* the day of which it was said to be over */
+	uint64_t	 spent;		/* attempts, where there is a cap */
 	unsigned	 failures;	/* one after the other */
 	_Atomic int64_t	 closed_until;	/* steady ms, or 0 */
 };

@@ -12,10 +12,12 @@
 #include "../base/codec.h"
 #include "../base/digest.h"
 #include "../base/json.h"
+#include "../base/os.h"
 #include "../base/when.h"
 #include "google.h"
 #include "http.h"
 #include "../letter.h"
+#include "oauth1.h"
 #include "transfer.h"
 
 #define POLL_MS		1000
@@ -90,6 +92,7 @@ struct sending {
 	bool		 headers_long;
 	bool		 encoded;	/* it has a Content-Encoding */
 	int64_t		 retry_after;	/* ms */
+	int64_t		 retry_at;	/* ms, by the service's own header */
 	char		 error[CURL_ERROR_SIZE];
 };
 
@@ -359,6 +362,46 @@ by_google(struct sending *s, struct err *e)
 	return no_token(&why, e);
 }
 
+/* A body that is a form is signed too, and one in a file is too long to be. */
+static int
+form_of(const struct sending *s, struct str *form, struct err *e)
+{
+	*form = STR("");
+	for (size_t i = 0; i < s->nheaders; i++)
+		if (str_eq_nocase(s->headers[i].name, STR("content-type")) &&
+		    str_starts_nocase(s->headers[i].value,
+		    STR("application/x-www-form-urlencoded"))) {
+			if (s->from_file)
+				return err_set(e, ERR_DATA, "a form of this length is "
+				    "not signed by OAuth 1.0a");
+			*form = s->body;
+		}
+	return 0;
+}
+
+static int
+by_oauth1(struct sending *s, struct str *value, struct err *e)
+{
+	const struct destination *to = s->attempt->to;
+	unsigned char dice[16];
+	struct oauth1 o = { .method = to->method, .url = s->url,
+		.seconds = when_now() / 1000, .version = true };
+	struct str *const into[] = { &o.consumer_key, &o.consumer_secret, &o.token,
+		&o.token_secret };
+
+	for (size_t i = 0; i < CONF_OAUTH1; i++)
+		if (secret(s, conf_oauth1(to, conf_oauth1_names[i]), "oauth1", into[i],
+		    e) == -1)
+			return -1;
+	if (form_of(s, &o.form, e) == -1)
+		return -1;
+	if (os_random(dice, sizeof(dice)) == -1)
+		return err_set(e, ERR_OS, "there is no randomness to sign with");
+	o.nonce = hex_encode(s->arena, (struct str){ (char *)dice, sizeof(dice) }, false);
+	*value = o.nonce.p == NULL ? STR_NONE : oauth1_header(&o, s->arena);
+	return 0;
+}
+
 /*
  * The place where an Authorization is made, whatever kind the destination has.  1: it
  * comes later, and told() goes on.
@@ -385,6 +428,9 @@ authorize(struct sending *s, struct err *e)
 		remember(s, bytes);
 		value = bytes.p == NULL ? STR_NONE : arena_join(s->arena,
 		    (struct str []){ STR("Basic "), bytes }, 2);
+	} else if (to->noauth1 > 0) {
+		if (by_oauth1(s, &value, e) == -1)
+			return -1;
 	} else {
 		return to->google.n > 0 ? by_google(s, e) : 0;
 	}
@@ -568,6 +614,17 @@ forget_answer(struct sending *s)
 	buf_reset(&a->answer);
 }
 
+/* "1700000000": until then. */
+static int64_t
+retry_at(struct str value)
+{
+	int64_t ms = 0;
+
+	if (!when_parse(value, WHEN_S, &ms) || (ms -= when_now()) < 0)
+		return 0;
+	return ms > HTTP_WAIT_MOST ? HTTP_WAIT_MOST : ms;
+}
+
 static size_t
 take_header(char *p, size_t size, size_t n, void *into)
 {
@@ -582,7 +639,7 @@ take_header(char *p, size_t size, size_t n, void *into)
 	while (rest.n > 0 && strchr("\r\n", rest.p[rest.n - 1]) != NULL)
 		rest.n--;
 	if (str_starts(rest, STR("HTTP/"))) {	/* those before were of a 1xx */
-		s->retry_after = 0;
+		s->retry_after = s->retry_at = 0;
 		forget_answer(s);
 	}
 	name = str_cut(&rest, ':');
@@ -590,6 +647,9 @@ take_header(char *p, size_t size, size_t n, void *into)
 		take_answers_header(s, name, str_trim(rest));
 	if (rest.p != NULL && str_eq_nocase(name, STR("retry-after")))
 		s->retry_after = retry_after(str_trim(rest));
+	else if (rest.p != NULL && s->attempt->to->retry_at.n > 0 &&
+	    str_eq_nocase(name, s->attempt->to->retry_at))
+		s->retry_at = retry_at(str_trim(rest));
 	return size * n;
 }
 
@@ -809,7 +869,7 @@ start_over(struct sending *s)
 	s->enough = false;
 	s->answer = s->answer_headers = 0;
 	s->sent = 0;
-	s->retry_after = 0;
+	s->retry_after = s->retry_at = 0;
 	s->error[0] = '\0';
 }
 
@@ -1171,6 +1231,9 @@ answered(struct sending *s, const struct buf *whole, long status)
 	enum outcome outcome = judge(status);
 	bool unread;
 	const struct answer_rule *rule = rule_of(s, whole, status, &unread);
+
+	if (status == 429 && s->retry_after == 0)
+		s->retry_after = s->retry_at;
 
 	if (rule != NULL && unread) {
 		attempt_say(a, OUTCOME_LATER, (int)status, "the destination answered %ld "

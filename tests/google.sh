@@ -40,7 +40,7 @@ table tokens "$BUILD/tests/poster" "$T/fake"
 san=()
 [[ $BUILD != *san* ]] || san=(SAN=1)
 built "$BUILD/forgetful" "tests/poster hooklatch-courier" "${san[@]}" \
-    CFLAGS="-O1 -g -DTEST_TOKENS_NOT_KEPT -DTEST_NO_SECOND_TOKEN -DTEST_STATUS_ALONE"
+    CFLAGS="-O1 -g -DTEST_TOKENS_NOT_KEPT -DTEST_NO_SECOND_TOKEN -DTEST_STATUS_ALONE -DTEST_NO_COUNT_OF_BEFORE"
 is "without its guards each attempt asks for a token, and a 401 is the outcome" \
     "assertions 2 after 401 later 401" \
     "$(timeout 60 node tests/tool/google.js unguarded "$BUILD/forgetful/tests/poster" "$T/fake" 2>>"$T/log/google" | xargs)"
@@ -243,9 +243,61 @@ check "the machine's own token goes with the other" within 20 ended run "done" 2
 is "it is an ID token for whom one says" '["metadata","https://own.example"]' "$(one run '[.facts.from, .facts.audience]')"
 check "serve stops again" serve_stop
 
-# Could it fail?  A courier that goes by the status alone:
+# --- X: a reply, signed by OAuth 1.0a, so many a day --------------------------------
+
+conf_x() {	# PER_DAY
+	serve_conf <<END
+{
+	"inbox": "sqlite:@T@/inbox/inbox.db",
+	"courier": "unix:@T@/inbox/courier.sock",
+	"volatile": true,
+	"hooks": { "/hooks/x": { "provider": "github", "secret": "plain:$SECRET", "deliver": "reply" } },
+	"destinations": { "reply": { "service": "x", "endpoint": "http://127.0.0.1:$FAKE", "reply_to": "{body:repository.id}",
+	    "text": "Thank you! ({event_id})", "each_costs": "i know", "per_day": $1, "retry": { "first": "20ms", "most": "100ms" },
+	    "oauth1": { "consumer_key": "plain:a consumer/key", "consumer_secret": "env:X_CONSUMER",
+		"token": "plain:account-token", "token_secret": "file:@T@/x-token" } } }
+}
+END
+}
+# All of it on one day: not in the last minute of another.
+within 90 eval '[ $(($(date +%s) % 86400)) -lt 86340 ]' || broken "a day begins"
+export X_CONSUMER='CONSUMER&SECRET'
+echo 'TOKEN+SECRET=' >"$T/x-token"
+conf_x 4
+fakes /reset '{"x":["limit","503"]}' >/dev/null
+check "serve starts with a reply" serve_start
+is "a post that is answered is taken" 200 "$(push x-1 "$T/body" /hooks/x)"
+check "it is answered in the end" within 20 ended reply "done" 1
+is "the faults were met" "1 1" "$(asked "x limit") $(asked "x 503")"
+is "each was signed" 0 "$(asked "x stranger")"
+is "what X was told" '{"text":"Thank you! (x-1)","reply":{"in_reply_to_tweet_id":"17"}}' "$(one x '.body | fromjson')"
+check "when to come again is heeded" grep -q '"destination":"reply","state":"waits",.*answered 429 and asks to wait [12] s' "$T/log/serve"
+fakes /reset '{"x":["403"]}' >/dev/null
+is "another post is taken" 200 "$(push x-2 "$T/body" /hooks/x)"
+check "a reply that X does not take is dead" within 10 ended reply dead 1
+is "a third is taken" 200 "$(push x-3 "$T/body" /hooks/x)"
+waiting() {	# N: so many deliveries
+	[ "$("$T/bin/hooklatch" deliveries --to reply --state waits --json --config "$T/hooklatch.json" | grep -c '"state":"waits"')" = "$1" ]
+}
+check "it waits: four attempts were today's" within 10 waiting 1
+check "and the log says so" within 10 grep -q "destination reply has made the attempts of today" "$T/log/serve"
+check "serve stops with it" serve_stop
+check "serve starts with it" serve_start
+is "a fourth is taken" 200 "$(push x-4 "$T/body" /hooks/x)"
+check "it waits too: the day's cap holds across a restart" within 10 waiting 2
+conf_x 5
+kill -HUP "${PID[serve]}"
+check "with a higher cap one more goes" within 10 ended reply "done" 2
+check "and one waits" within 10 waiting 1
+check "no secret of the account's is in the log" test "$(grep -cE 'CONSUMER&|TOKEN\+|account-token' "$T/log/serve")" = 0
+check "serve stops with the other" serve_stop
+
+# Could it fail?  A courier that forgets what it did before its start, and goes by the status alone:
 export GOOGLE_APPLICATION_CREDENTIALS=$T/fake/account.json
 cp "$BUILD/forgetful/hooklatch-courier" "$T/bin/hooklatch-courier"
+check "serve starts with a courier that forgets" serve_start
+check "which answers what should wait" within 10 ended reply "done" 3
+check "serve stops with that" serve_stop
 conf
 check "serve starts with that courier" serve_start
 fakes /reset '{"rows":["invalid"]}' >/dev/null

@@ -425,6 +425,56 @@ function service(url, request, text, response)
 	}
 }
 
+/* --- the fakes: X, which is not Google's, and knows us by OAuth 1.0a ------------------------- */
+
+const X = { consumer: { key: 'a consumer/key', secret: 'CONSUMER&SECRET' }, token: 'account-token',
+    token_secret: 'TOKEN+SECRET=' };
+const nonces = new Set();
+
+/* npm's oauth-1.0a says what the signature should be. */
+function is_signed(url, request)
+{
+	const OAuth = require('oauth-1.0a');
+	const said = Object.fromEntries([...(request.headers.authorization ?? '').matchAll(
+	    /(oauth_\w+)="([^"]*)"/g)].map(([, name, value]) => [name, decodeURIComponent(value)]));
+	const { oauth_signature: signature, ...facts } = said;
+	const once = `${facts.oauth_timestamp} ${facts.oauth_nonce}`;
+	const wanted = new OAuth({ consumer: X.consumer, signature_method: 'HMAC-SHA1', hash_function:
+	    (base, key) => crypto.createHmac('sha1', key).update(base).digest('base64') })
+	    .getSignature({ method: request.method, url: here(url.pathname + url.search), data: {} },
+	    X.token_secret, facts);
+
+	if (nonces.has(once) || facts.oauth_consumer_key !== X.consumer.key || facts.oauth_token !==
+	    X.token || Math.abs(Date.now() / 1000 - facts.oauth_timestamp) > 300)
+		return false;
+	nonces.add(once);
+	return signature === wanted;
+}
+
+function x(url, request, text, response)
+{
+	count('x');
+	seen.push({ service: 'x', path: url.pathname, headers: request.headers, body: text });
+	if (!is_signed(url, request)) {
+		count('x stranger');
+		return say(response, 401, { title: 'Unauthorized', status: 401 });
+	}
+	if (faults.x?.[0] === 'limit') {
+		faults.x.shift();
+		count('x limit');
+		return say(response, 429, { title: 'Too Many Requests' }, { 'x-rate-limit-reset':
+		    `${Math.floor(Date.now() / 1000) + 2}` });
+	}
+	if (fault('x', response))
+		return undefined;
+	const body = JSON.parse(text);
+
+	if (!only(body, 'text', 'reply') || !/^[0-9]+$/.test(body.reply?.in_reply_to_tweet_id) ||
+	    !body.text)
+		return say(response, 400, { title: 'Invalid Request' });
+	return say(response, 201, { data: { id: `${++number}`, text: body.text } });
+}
+
 const server = http.createServer((request, response) => {
 	const url = new URL(request.url, 'http://localhost');
 	let text = '';
@@ -443,6 +493,8 @@ const server = http.createServer((request, response) => {
 			act_as(url, request, text, response);
 		else if (url.pathname === '/subject')
 			subject(request, response);
+		else if (url.pathname === '/2/tweets')
+			x(url, request, text, response);
 		else if (url.pathname === '/seen')
 			say(response, 200, { asked, seen, stored });
 		else if (url.pathname === '/close') {

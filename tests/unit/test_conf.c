@@ -49,6 +49,8 @@ slurp(const char *path)
 
 /* A hook that is fine but for what is put into it, on line 1 from column 17. */
 #define D(x)	"{\"destinations\":{\"d\":{" x "}}}"
+#define OAUTH1 "\"oauth1\":{\"consumer_key\":\"env:A\",\"consumer_secret\":\"env:A\"," \
+	"\"token\":\"env:A\",\"token_secret\":\"env:A\"}"
 #define H(more)	"{\"hooks\":{\"/a\":{" more ",\"provider\":\"github\"}}}"
 #define L(more)	"{\"limits\":{" more "}}"
 
@@ -206,7 +208,35 @@ static const struct {
 	  "t.json:1:18: destination \"d\": \"credentials\" goes with" },
 	{ "a service that is none", D("\"service\":\"pubsubs\""),
 	  "t.json:1:18: destination \"d\": there is no service \"pubsubs\"; there are "
-	  "bigquery, cloud-run, cloud-tasks, fcm, pubsub" },
+	  "bigquery, cloud-run, cloud-tasks, fcm, pubsub, x" },
+	{ "OAuth 1.0a that is not whole", D("\"http\":\"http://x\",\"oauth1\":{"
+	  "\"token\":\"env:A\"}"),
+	  "t.json:1:18: destination \"d\": \"oauth1\" wants \"consumer_key\"" },
+	{ "that has its secrets in it", D("\"http\":\"http://x\",\"oauth1\":{"
+	  "\"consumer_key\":\"env:A\",\"consumer_secret\":\"env:A\","
+	  "\"token\":\"env:A\",\"token_secret\":\"hunter2\"}"),
+	  "t.json:1:18: destination \"d\": \"oauth1\" wants \"consumer_key\"" },
+	{ "with another word", D("\"http\":\"http://x\",\"oauth1\":{"
+	  "\"key\":\"env:A\"}"),
+	  "t.json:1:51: \"oauth1\" must be an object of references: " },
+	{ "beside a bearer", D("\"http\":\"http://x\",\"bearer\":\"env:A\","
+	  OAUTH1),
+	  "t.json:1:18: destination \"d\" has more than one of \"bearer\", " },
+	{ "of a program", D("\"exec\":\"/x\"," OAUTH1),
+	  "t.json:1:18: destination \"d\": \"oauth1\" goes with \"http\"" },
+	{ "a reply on X by somebody who does not know", D("\"service\":\"x\","
+	  "\"reply_to\":\"1\",\"text\":\"a\",\"per_day\":1," OAUTH1),
+	  "t.json:1:18: destination \"d\": the service x needs \"each_costs\": that you "
+	  "know that each reply costs money, like i know" },
+	{ "or says something else", D("\"service\":\"x\",\"reply_to\":\"1\","
+	  "\"text\":\"a\",\"each_costs\":\"no\",\"per_day\":1," OAUTH1),
+	  "t.json:1:18: destination \"d\": \"each_costs\" is that you know" },
+	{ "without a cap", D("\"service\":\"x\",\"reply_to\":\"1\","
+	  "\"text\":\"a\",\"each_costs\":\"i know\"," OAUTH1),
+	  "t.json:1:18: destination \"d\": the service x needs \"per_day\"" },
+	{ "as nobody", D("\"service\":\"x\",\"reply_to\":\"1\","
+	  "\"text\":\"a\",\"each_costs\":\"i know\",\"per_day\":1"),
+	  "t.json:1:18: destination \"d\": the service x needs \"oauth1\"" },
 	{ "a service without what it needs", D("\"service\":\"pubsub\""),
 	  "t.json:1:18: destination \"d\": the service pubsub needs \"topic\": the topic, "
 	  "like projects/*/topics/*" },
@@ -961,6 +991,15 @@ static const char *const differ[][2] = {
 	{ D("\"service\":\"bigquery\",\"table\":\"projects/p/datasets/d/tables/t\""),
 	  D("\"service\":\"bigquery\",\"table\":\"projects/p/datasets/d/tables/t\","
 	  "\"body\":\"{\\\"rows\\\":[]}\",\"scope\":\"s\"") },
+	{ D("\"http\":\"http://a\"," OAUTH1),
+	  D("\"http\":\"http://a\",\"oauth1\":{\"token\":\"env:A\",\"consumer_key\":"
+	  "\"env:A\",\"consumer_secret\":\"file:/b\",\"token_secret\":\"env:A\"}") },
+	{ D("\"http\":\"http://a\",\"per_day\":1"),
+	  D("\"http\":\"http://a\",\"per_day\":2") },
+	{ D("\"service\":\"x\",\"reply_to\":\"{body:a}\",\"text\":\"{type}\","
+	  "\"each_costs\":\"i know\",\"per_day\":9," OAUTH1),
+	  D("\"service\":\"x\",\"reply_to\":\"{body:a}\",\"text\":\"{type}!\","
+	  "\"each_costs\":\"i know\",\"per_day\":9," OAUTH1) },
 	{ D("\"service\":\"cloud-run\",\"url\":\"https://a/\""),
 	  D("\"service\":\"cloud-run\",\"url\":\"https://a/\",\"audience\":\"b\"") },
 	{ D("\"service\":\"fcm\",\"project\":\"projects/p\",\"to_topic\":\"a\""),
