@@ -105,7 +105,7 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # --- tests -------------------------------------------------------------------
-UNIT	= base json conf frame request wire inbox providers repeats auth \
+UNIT	= base json conf service frame request wire inbox providers repeats auth \
 	  handler webserver keys parked aside fetch exec letter oauth1 stats ledger \
 	  delivery deliver
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
@@ -178,6 +178,11 @@ $(BUILD)/tests/test_letter: tests/unit/test_letter.c tests/unit/test.h \
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 
 $(BUILD)/tests/test_conf: tests/unit/test_conf.c tests/unit/test.h \
+    $(call obj,$(WALL) $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
+
+$(BUILD)/tests/test_service: tests/unit/test_service.c tests/unit/test.h \
     $(call obj,$(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto

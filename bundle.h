@@ -19,7 +19,7 @@ struct bundle	*bundle_new(void);
 void		 bundle_free(struct bundle *);	/* wipes; takes NULL */
 
 /* Copies.  name: "conf", "secret:env:NAME", "secret:file:PATH", "provider:ID",
-   "providers": the directory of those, for errors; "lacks:gcp:NAME" for a secret
+   "providers": the directory of those, for errors; "service:ID"; "lacks:gcp:NAME" for a secret
    that is still to be fetched. */
 int		 bundle_put(struct bundle *, struct str name, struct str bytes);
 				/* over one of that name; -1: no memory */

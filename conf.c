@@ -20,6 +20,15 @@ conf_claim_google(const struct conf *c)
 }
 
 bool
+conf_is_destination_key(struct str name)
+{
+	for (const struct option *o = conf_options; o->name != NULL; o++)
+		if (o->level == DESTINATION && str_eq(name, str_of(o->name)))
+			return true;
+	return false;
+}
+
+bool
 conf_is_reference(struct str s)
 {
 	return str_starts(s, STR("env:")) || str_starts(s, STR("file:")) ||
@@ -151,6 +160,16 @@ oauth1_whole(const struct destination *d)
 	return true;
 }
 
+static int
+no_service(struct reader *r, const struct json_object *v, const struct destination *d,
+    struct str id)
+{
+	char names[256];
+
+	return json_err(r->doc, v, r->e, "destination %s: there is no service %s; there "
+	    "are %s", quoted(d->name).p, quoted(id).p, service_names(r->own, names));
+}
+
 /* Keys of the other kind of destination, and pairs that do not go together. */
 static int
 destination_finish(struct reader *r, const struct json_object *v, void *base)
@@ -167,7 +186,6 @@ destination_finish(struct reader *r, const struct json_object *v, void *base)
 	    exec && d->own_scope.n > 0 ? "scope" :
 	    exec && d->credentials.n > 0 ? "credentials" :
 	    exec && d->noauth1 > 0 ? "oauth1" : NULL;
-	char names[256];
 	unsigned who;
 	bool id;
 	struct err e;
@@ -175,10 +193,8 @@ destination_finish(struct reader *r, const struct json_object *v, void *base)
 	if (exec == http || (service && d->own_url.n > 0))
 		return json_err(r->doc, v, r->e, "destination %s needs one of "
 		    "\"exec\", \"http\" and \"service\"", quoted(d->name).p);
-	if (service && !service_is(d->service))
-		return json_err(r->doc, v, r->e, "destination %s: there is no service "
-		    "%s; there are %s", quoted(d->name).p, quoted(d->service).p,
-		    service_names(names));
+	if (service && !service_is(r->own, d->service))
+		return no_service(r, v, d, d->service);
 	if (service && d->own_google.n > 0)
 		return json_err(r->doc, v, r->e, "destination %s: the service says which "
 		    "token it wants; leave \"google\" out", quoted(d->name).p);
@@ -186,7 +202,7 @@ destination_finish(struct reader *r, const struct json_object *v, void *base)
 	d->body = d->own_body;
 	d->google = d->own_google;
 	d->scope = d->own_scope;
-	if (service && service_apply(d, r->c->arena, &e) == -1)
+	if (service && service_apply(d, r->own, r->c->arena, &e) == -1)
 		return json_err(r->doc, v, r->e, "destination %s: %s",
 		    quoted(d->name).p, e.text);
 	who = (d->bearer.n > 0) + (d->basic.n > 0) + (d->google.n > 0) +
@@ -275,12 +291,13 @@ unknown_key(struct reader *r, const struct json_object *v, struct str name,
 
 /* Of the service that the destination names. */
 static bool
-is_parameter(const struct json_object *destination, struct str name)
+is_parameter(const struct reader *r, const struct json_object *destination,
+    struct str name)
 {
 	const struct json_object *service = json_member(destination, "service");
 
 	return json_kind(service) == JSON_STRING &&
-	    service_takes(json_text(service), name);
+	    service_takes(r->own, json_text(service), name);
 }
 
 static int
@@ -318,7 +335,7 @@ level_read(struct reader *r, const struct json_object *object,
 {
 	for (size_t i = 0; i < json_count(object); i++) {
 		const struct option *o = conf_options;
-		const struct json_object *v;
+		const struct json_object *v, *service;
 		struct str name;
 		int rc;
 
@@ -328,8 +345,12 @@ level_read(struct reader *r, const struct json_object *object,
 			o++;
 		if (o->name != NULL)
 			rc = o->kind->family->read(r, o, v, base);
-		else if (level == DESTINATION && is_parameter(object, name))
+		else if (level == DESTINATION && is_parameter(r, object, name))
 			rc = param_take(r, object, v, name, base);
+		else if (level == DESTINATION && (service = json_member(object,
+		    "service")) != NULL && json_kind(service) == JSON_STRING &&
+		    !service_is(r->own, json_text(service)))
+			rc = no_service(r, object, base, json_text(service));
 		else
 			rc = unknown_key(r, v, name, level);
 		if (rc == -1)
@@ -463,10 +484,10 @@ conf_delivers(const struct conf *c)
 	return false;
 }
 
-struct conf *
-conf_read(struct str text, const char *name, struct err *e)
+static struct conf *
+read_with(struct str text, const struct bundle *own, const char *name, struct err *e)
 {
-	struct reader r = { NULL, NULL, e };
+	struct reader r = { NULL, own, NULL, e };
 	struct arena *a;
 
 	if (text.n > CONF_TEXT_MAX) {
@@ -501,6 +522,19 @@ bad:
 	json_close(r.doc);
 	conf_free(r.c);
 	return NULL;
+}
+
+struct conf *
+conf_read(struct str text, const char *name, struct err *e)
+{
+	return read_with(text, NULL, name, e);
+}
+
+struct conf *
+conf_gathered(const struct bundle *b, const char *path, struct err *e)
+{
+	return read_with(bundle_get(b, STR("conf")), b,
+	    path != NULL ? path : CONF_ENVIRONMENT, e);
 }
 
 void

@@ -195,6 +195,7 @@ struct conf {
 	struct str	 health;	/* path; empty: none */
 	struct str	 metrics;	/* likewise */
 	struct str	 providers_dir;	/* or empty */
+	struct str	 services_dir;	/* or empty */
 	struct str	 ca_file;	/* the courier's roots, or empty: Debian's */
 	struct str	 secret_manager; /* URL of Google's, or empty: its own */
 	struct str	 google_file;	/* by conf_settle(): "file:PATH" of the machine's
@@ -234,6 +235,12 @@ struct conf {
  * with file:line:column otherwise.  Ended by conf_free(), which takes NULL.
  */
 struct conf	*conf_read(struct str text, const char *name, struct err *);
+/*
+ * The same of what conf_gather() has gathered, with the services of one's own that are
+ * in it.  path: as it was gathered from.
+ */
+struct conf	*conf_gathered(const struct bundle *, const char *path,
+		    struct err *);
 void		 conf_free(struct conf *);
 
 /* NULL: there is none of that name. */
@@ -246,6 +253,9 @@ struct str	 conf_oauth1(const struct destination *, const char *name);
 
 /* The first, or only, text of a parameter; STR_NONE when it is not given. */
 struct str	 conf_param(const struct hook *, enum hook_param);
+
+/* Is it a key that a destination of any service has? */
+bool		 conf_is_destination_key(struct str);
 
 /* Does it begin like a secret as it is written: "env:", "file:", "gcp:", "plain:"? */
 bool		 conf_is_reference(struct str);
@@ -317,9 +327,9 @@ bool	conf_equal(const struct conf *, const struct conf *);
 enum conf_half { HALF_NONE, HALF_ROAD, HALF_COURIER };
 
 /*
- * Reads the file (NULL: the environment), the files of providers_dir and every
- * secret that the half names into a bundle: "conf", "provider:..." and
- * "secret:...".  Who only looks needs none.
+ * Reads the file (NULL: the environment), the files of providers_dir and of
+ * services_dir and every secret that the half names into a bundle: "conf",
+ * "provider:...", "service:..." and "secret:...".  Who only looks needs no secret.
  */
 struct bundle	*conf_gather(const char *path, enum conf_half, struct err *);
 

@@ -583,6 +583,9 @@ const struct option conf_options[] = {
 { TOP, "providers", &k_path, IN(conf, providers_dir), NULL, NULL,
   "A directory of provider files, ID.json each, that add to those of the "
   "programs or replace them.", 0 },
+{ TOP, "services", &k_path, IN(conf, services_dir), NULL, NULL,
+  "A directory of service files, ID.json each, that add to those of the programs or "
+  "replace them.", 0 },
 { TOP, "ca_file", &k_path, IN(conf, ca_file), NULL, NULL,
   "Certificates of the authorities that the courier trusts when it fetches keys, "
   "instead of the system's.", 0 },

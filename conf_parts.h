@@ -23,6 +23,7 @@
 /* One reading of a file. */
 struct reader {
 	struct conf	*c;		/* being filled; what is kept is in its arena */
+	const struct bundle *own;	/* with services of one's own, or NULL */
 	struct json_doc	*doc;
 	struct err	*e;
 };

@@ -13,6 +13,7 @@
 #include "conf.h"
 #include "engine_url.h"
 #include "letter.h"
+#include "service.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/os.h"
@@ -556,10 +557,13 @@ gather_courier_secrets(struct bundle *b, const struct conf *c, struct err *e)
 	return 0;
 }
 
-/* One file of the operator's directory, as "provider:ID". */
+/* One file of an operator's directory, as "provider:ID" or "service:ID". */
 static int
-gather_provider(struct bundle *b, struct str dir, const char *file, struct err *e)
+gather_file(struct bundle *b, const char *kind, struct str dir, const char *file,
+    struct err *e)
 {
+	struct str id = { file, strlen(file) - strlen(".json") };
+	bool service = strcmp(kind, "service") == 0;
 	char path[4096], name[300];
 	char *p;
 	size_t n;
@@ -569,17 +573,19 @@ gather_provider(struct bundle *b, struct str dir, const char *file, struct err *
 	    (int)sizeof(path))
 		return err_set(e, ERR_NOINPUT, "%.*s: the path is too long",
 		    STR_ARG(dir));
-	snprintf(name, sizeof(name), "provider:%.*s",
-	    (int)(strlen(file) - strlen(".json")), file);
-	if ((p = os_read_file(path, PROVIDER_MAX, &n, e)) == NULL)
+	snprintf(name, sizeof(name), "%s:%.*s", kind, STR_ARG(id));
+	if ((p = os_read_file(path, service ? SERVICE_MAX : PROVIDER_MAX, &n, e)) ==
+	    NULL)
 		return -1;
-	rc = bundle_put(b, str_of(name), (struct str){ p, n });
+	rc = service ? service_check(id, (struct str){ p, n }, path, e) : 0;
+	if (rc == 0 && bundle_put(b, str_of(name), (struct str){ p, n }) == -1)
+		rc = err_set(e, ERR_OS, "no memory");
 	free(p);
-	return rc == 0 ? 0 : err_set(e, ERR_OS, "no memory");
+	return rc;
 }
 
-int
-conf_gather_providers(struct bundle *b, struct str path, struct err *e)
+static int
+gather_directory(struct bundle *b, const char *kind, struct str path, struct err *e)
 {
 	char name[4096];
 	struct dirent *d;
@@ -592,8 +598,16 @@ conf_gather_providers(struct bundle *b, struct str path, struct err *e)
 	while (rc == 0 && (d = readdir(dir)) != NULL)
 		if (d->d_name[0] != '.' &&
 		    str_ends(str_of(d->d_name), STR(".json")))
-			rc = gather_provider(b, path, d->d_name, e);
+			rc = gather_file(b, kind, path, d->d_name, e);
 	closedir(dir);
+	return rc;
+}
+
+int
+conf_gather_providers(struct bundle *b, struct str path, struct err *e)
+{
+	int rc = gather_directory(b, "provider", path, e);
+
 	if (rc == 0 && bundle_put(b, STR("providers"), path) == -1)
 		return err_set(e, ERR_OS, "no memory");
 	return rc;
@@ -608,6 +622,26 @@ gather_providers(struct bundle *b, const struct conf *c, struct err *e)
 	return err_at(e, "%.*s: \"providers\"", STR_ARG(c->name));
 }
 
+/*
+ * Before the rest: what a destination may say depends on its service.  What is wrong with
+ * the text itself is said by who reads all of it.
+ */
+static int
+gather_services(struct bundle *b, struct err *e)
+{
+	struct err unread;
+	struct json_doc *doc = json_read(bundle_get(b, STR("conf")), "", &unread);
+	const struct json_object *dir = doc == NULL ? NULL :
+	    json_member(json_root(doc), "services");
+	int rc = 0;
+
+	if (json_kind(dir) == JSON_STRING && str_starts(json_text(dir), STR("/")) &&
+	    gather_directory(b, "service", json_text(dir), e) == -1)
+		rc = e->code == ERR_NOINPUT ? err_at(e, "\"services\"") : -1;
+	json_close(doc);
+	return rc;
+}
+
 struct bundle *
 conf_gather(const char *path, enum conf_half half, struct err *e)
 {
@@ -618,11 +652,8 @@ conf_gather(const char *path, enum conf_half half, struct err *e)
 		err_set(e, ERR_OS, "no memory");
 		return NULL;
 	}
-	if (gather_text(b, path, half, e) == -1)
-		goto bad;
-	c = conf_read(bundle_get(b, STR("conf")),
-	    path != NULL ? path : CONF_ENVIRONMENT, e);
-	if (c == NULL)
+	if (gather_text(b, path, half, e) == -1 || gather_services(b, e) == -1 ||
+	    (c = conf_gathered(b, path, e)) == NULL)
 		goto bad;
 	if ((half == HALF_COURIER && settle_google(c, &(struct conf_place){
 	    .variable = environment }, e) == -1) ||

@@ -52,7 +52,7 @@ setting_new(struct bundle *bundle, const char *conf_name, uint64_t generation,
 		setting_drop(s);
 		return NULL;
 	}
-	s->conf = conf_read(bundle_get(bundle, STR("conf")), conf_name, e);
+	s->conf = conf_gathered(bundle, conf_name, e);
 	if (s->conf == NULL || conf_settle(s->conf, &here, NULL, e) == -1 ||
 	    (s->routes = routes_new(s->conf, bundle, e)) == NULL) {
 		setting_drop(s);

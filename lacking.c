@@ -59,8 +59,7 @@ lacking_begin(struct lacking **out, struct bundle *b, const char *conf_path, int
 		return no_memory(e);
 	a->bundle = b;
 	a->until = now + LACKING_MS;
-	a->conf = conf_read(bundle_get(b, STR("conf")),
-	    conf_path == NULL ? CONF_ENVIRONMENT : conf_path, e);
+	a->conf = conf_gathered(b, conf_path, e);
 	if (a->conf == NULL || conf_settle(a->conf, &here, NULL, e) == -1 ||
 	    take_names(a, e) == -1)
 		goto bad;

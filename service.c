@@ -1,4 +1,5 @@
 /* service.c - see service.h. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -8,17 +9,30 @@
 #include "service.h"
 
 #define PARAM_WORD	"{param:"
+#define SERVICE_ID	64		/* bytes of a name */
+#define BATCH_MOST	1000		/* events of one request */
+#define BATCH_BYTES	10000000
 
 struct making {
 	struct destination *d;
 	struct arena	*a;
+	const struct json_doc *doc;
 	const struct json_object *file;
 	const struct json_object *parameters;
 };
 
 static struct str
-source(struct str id)
+source(const struct bundle *own, struct str id)
 {
+	char name[SERVICE_ID + 16];
+	struct str text = STR_NONE;
+
+	if (own != NULL && id.n <= SERVICE_ID) {
+		snprintf(name, sizeof(name), "service:%.*s", STR_ARG(id));
+		text = bundle_get(own, str_of(name));
+	}
+	if (text.p != NULL)
+		return text;
 	for (size_t i = 0; i < service_texts_count; i++)
 		if (str_eq(service_texts[i].id, id))
 			return service_texts[i].text;
@@ -26,9 +40,9 @@ source(struct str id)
 }
 
 static struct json_doc *
-open_file(struct str id, struct err *e)
+open_file(const struct bundle *own, struct str id, struct err *e)
 {
-	struct str text = source(id);
+	struct str text = source(own, id);
 
 	if (text.p == NULL) {
 		err_set(e, ERR_CONF, "there is no such service");
@@ -38,13 +52,13 @@ open_file(struct str id, struct err *e)
 }
 
 bool
-service_is(struct str id)
+service_is(const struct bundle *own, struct str id)
 {
-	return source(id).p != NULL;
+	return source(own, id).p != NULL;
 }
 
 const char *
-service_names(char out[256])
+service_names(const struct bundle *own, char out[256])
 {
 	struct buf b = BUF(255);
 
@@ -52,6 +66,11 @@ service_names(char out[256])
 		buf_put(&b, i == 0 ? STR("") : STR(", "));
 		buf_put(&b, service_texts[i].id);
 	}
+	for (size_t i = 0; own != NULL && i < bundle_count(own); i++)
+		if (str_starts(bundle_name(own, i), STR("service:"))) {
+			buf_put(&b, STR(", "));
+			buf_put(&b, str_skip(bundle_name(own, i), 8));
+		}
 	memcpy(out, b.n > 0 ? b.p : "", b.n);
 	out[b.n] = '\0';
 	buf_free(&b);
@@ -81,10 +100,10 @@ has_host(const struct json_object *file)
 }
 
 bool
-service_takes(struct str id, struct str name)
+service_takes(const struct bundle *own, struct str id, struct str name)
 {
 	struct err e;
-	struct json_doc *doc = open_file(id, &e);
+	struct json_doc *doc = open_file(own, id, &e);
 	const struct json_object *all;
 	bool takes = false;
 	struct str one;
@@ -219,9 +238,8 @@ put_json(const struct making *m, struct buf *out, const struct json_object *v)
 	case JSON_OBJECT:
 	case JSON_ARRAY:
 		break;
-	default:
-		buf_put(out, json_kind(v) == JSON_BOOL ? json_bool(v) ? STR("true") :
-		    STR("false") : STR("null"));
+	default:		/* as it stands there */
+		buf_put(out, v == NULL ? STR("null") : json_source(m->doc, v));
 		return true;
 	}
 	buf_putc(out, object ? '{' : '[');
@@ -334,10 +352,11 @@ make_batch(const struct making *m, struct err *e)
 }
 
 int
-service_apply(struct destination *d, struct arena *a, struct err *e)
+service_apply(struct destination *d, const struct bundle *own, struct arena *a,
+    struct err *e)
 {
-	struct json_doc *doc = open_file(d->service, e);
-	struct making m = { .d = d, .a = a };
+	struct json_doc *doc = open_file(own, d->service, e);
+	struct making m = { .d = d, .a = a, .doc = doc };
 	int rc = -1;
 
 	if (doc == NULL)
@@ -354,6 +373,317 @@ service_apply(struct destination *d, struct arena *a, struct err *e)
 	else if (check_all(&m, e) == 0 && check_wants(&m, e) == 0 &&
 	    make_url(&m, e) == 0 && make_body(&m, e) == 0 &&
 	    make_answers(&m, e) == 0 && make_batch(&m, e) == 0)
+		rc = 0;
+	json_close(doc);
+	return rc;
+}
+
+/* --- a file of one's own --------------------------------------------------------------- */
+
+struct checking {
+	const struct json_doc *doc;
+	const struct json_object *parameters;
+	struct err	*e;
+};
+
+static int
+wrong(const struct checking *c, const struct json_object *v, const char *what,
+    struct str name)
+{
+	return json_err(c->doc, v, c->e, "\"%.*s\" %s", STR_ARG(str_head(name, 60)), what);
+}
+
+/* The members of an object: only those, each of its kind. */
+struct member {
+	const char	*name;
+	enum json_kind	 kind;
+	bool		 needed;
+};
+
+static int
+check_members(const struct checking *c, const struct json_object *o,
+    const struct member *known, const char *of)
+{
+	const char *names[16], *near;
+	struct str name;
+	size_t n = 0, k;
+
+	for (; known[n].name != NULL; n++) {
+		names[n] = known[n].name;
+		if (known[n].needed && json_member(o, names[n]) == NULL)
+			return json_err(c->doc, o, c->e, "%s has no \"%s\"", of,
+			    names[n]);
+	}
+	names[n] = NULL;
+	for (size_t i = 0; i < json_count(o); i++) {
+		const struct json_object *v = json_nth(o, i, &name);
+
+		for (k = 0; k < n && !str_eq(name, str_of(names[k])); k++)
+			;
+		if (k == n) {
+			near = conf_nearest(name, names);
+			return json_err(c->doc, v, c->e, "%s has no word \"%.*s\"%s%s%s",
+			    of, STR_ARG(str_head(name, 60)), near != NULL ?
+			    "; did you mean \"" : "", near != NULL ? near : "",
+			    near != NULL ? "\"?" : "");
+		}
+		if (json_kind(v) != known[k].kind)
+			return wrong(c, v, known[k].kind == JSON_STRING ?
+			    "must be a text" : known[k].kind == JSON_BOOL ?
+			    "must be true or false" : known[k].kind == JSON_NUMBER ?
+			    "must be a number" : known[k].kind == JSON_ARRAY ?
+			    "must be a list" : "must be an object", name);
+	}
+	return 0;
+}
+
+static bool
+is_name(struct str s, const char *more)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!((s.p[i] >= 'a' && s.p[i] <= 'z') ||
+		    (s.p[i] >= '0' && s.p[i] <= '9') ||
+		    (s.p[i] != '\0' && strchr(more, s.p[i]) != NULL)))
+			return false;
+	return s.n > 0 && s.n <= SERVICE_ID;
+}
+
+static bool
+is_parameter(const struct checking *c, struct str name)
+{
+	struct str one;
+
+	for (size_t i = 0; i < json_count(c->parameters); i++) {
+		json_nth(c->parameters, i, &one);
+		if (str_eq(one, name))
+			return true;
+	}
+	return false;
+}
+
+/* Each {param:NAME} of all texts in it. */
+static int
+check_words(const struct checking *c, const struct json_object *v)
+{
+	struct str text, name;
+	ptrdiff_t end;
+
+	if (json_kind(v) == JSON_OBJECT || json_kind(v) == JSON_ARRAY) {
+		for (size_t i = 0; i < json_count(v); i++)
+			if (check_words(c, json_kind(v) == JSON_OBJECT ?
+			    json_nth(v, i, &name) : json_at(v, i)) == -1)
+				return -1;
+		return 0;
+	}
+	if (json_kind(v) != JSON_STRING)
+		return 0;
+	for (text = json_text(v); text.n > 0; text = str_skip(text, 1)) {
+		if (!str_starts(text, STR(PARAM_WORD)))
+			continue;
+		name = str_skip(text, strlen(PARAM_WORD));
+		end = str_find(name, '}');
+		name = str_head(name, end < 0 ? 0 : (size_t)end);
+		if (!is_parameter(c, name))
+			return wrong(c, v, "is no parameter of the service", name);
+	}
+	return 0;
+}
+
+static int
+check_parameters(const struct checking *c)
+{
+	static const struct member known[] = {
+		{ "means", JSON_STRING, true }, { "form", JSON_STRING, false },
+		{ "optional", JSON_BOOL, false }, { "words", JSON_BOOL, false },
+		{ NULL, JSON_NONE, false },
+	};
+	struct str name;
+
+	for (size_t i = 0; i < json_count(c->parameters); i++) {
+		const struct json_object *v = json_nth(c->parameters, i, &name);
+
+		if (!is_name(name, "_"))
+			return wrong(c, v, "is no name of a parameter: a-z, 0-9 and \"_\"",
+			    name);
+		if (conf_is_destination_key(name) || str_eq(name, STR("endpoint")))
+			return wrong(c, v, "is a key of every destination: a parameter "
+			    "needs another name", name);
+		if (json_kind(v) != JSON_OBJECT)
+			return wrong(c, v, "must be an object", name);
+		if (check_members(c, v, known, "a parameter") == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* A path in which one "[]" may stand for "[N]". */
+static bool
+is_answer_path(struct str s)
+{
+	const char *at = memmem(s.p, s.n, "[]", 2);
+	char text[256];
+
+	if (at == NULL || s.n >= sizeof(text) - 1)
+		return json_is_path(s);
+	snprintf(text, sizeof(text), "%.*s0%.*s", (int)(at + 1 - s.p), s.p,
+	    (int)(s.p + s.n - at - 1), at + 1);
+	return json_is_path(str_of(text));
+}
+
+/* Its list is one of the body, which shows one element as it is for each event. */
+static int
+check_batch(const struct checking *c, const struct json_object *b,
+    const struct json_object *body)
+{
+	static const struct member known[] = {
+		{ "list", JSON_STRING, true }, { "most", JSON_NUMBER, true },
+		{ "bytes", JSON_NUMBER, true }, { "key", JSON_STRING, false },
+		{ "done", JSON_STRING, false }, { NULL, JSON_NONE, false },
+	};
+	const struct json_object *list = NULL, *most, *bytes;
+	struct str name, key = text_of(b, "key");
+	bool there = false;
+
+	if (b == NULL)
+		return 0;
+	if (check_members(c, b, known, "a batch") == -1)
+		return -1;
+	most = json_member(b, "most");
+	bytes = json_member(b, "bytes");
+	for (size_t i = 0; i < json_count(body); i++) {
+		const struct json_object *v = json_nth(body, i, &name);
+
+		if (str_eq(name, text_of(b, "list")))
+			list = v;
+	}
+	if (json_kind(list) != JSON_ARRAY || json_count(list) != 1 ||
+	    json_kind(json_at(list, 0)) != JSON_OBJECT)
+		return wrong(c, json_member(b, "list"), "must be a list in \"body\" that "
+		    "holds one object", STR("list"));
+	for (size_t i = 0; i < json_count(json_at(list, 0)); i++) {
+		json_nth(json_at(list, 0), i, &name);
+		there |= str_eq(name, key);
+	}
+	if (json_member(b, "key") != NULL && !there)
+		return wrong(c, json_member(b, "key"), "must be a member of that object",
+		    STR("key"));
+	if (!json_is_int(most) || json_int(most) < 2 || json_int(most) > BATCH_MOST)
+		return wrong(c, most, "must be 2 to 1000", STR("most"));
+	if (!json_is_int(bytes) || json_int(bytes) < 1 || json_int(bytes) > BATCH_BYTES)
+		return wrong(c, bytes, "must be 1 to 10000000", STR("bytes"));
+	if (json_member(b, "done") != NULL && !json_is_path(text_of(b, "done")))
+		return wrong(c, json_member(b, "done"), "must be a path to a list",
+		    STR("done"));
+	return 0;
+}
+
+static int
+check_answers(const struct checking *c, const struct json_object *all)
+{
+	static const struct member known[] = {
+		{ "status", JSON_NUMBER, true }, { "has", JSON_STRING, false },
+		{ "equals", JSON_STRING, false }, { "is", JSON_STRING, true },
+		{ "says", JSON_STRING, true }, { NULL, JSON_NONE, false },
+	};
+
+	for (size_t i = 0; i < json_count(all); i++) {
+		const struct json_object *v = json_at(all, i), *status;
+		struct str is;
+
+		if (json_kind(v) != JSON_OBJECT)
+			return wrong(c, v, "must be a list of objects", STR("answers"));
+		if (check_members(c, v, known, "an answer") == -1)
+			return -1;
+		status = json_member(v, "status");
+		if (!json_is_int(status) || json_int(status) < 100 ||
+		    json_int(status) > 599)
+			return wrong(c, status, "must be 100 to 599", STR("status"));
+		is = text_of(v, "is");
+		if (!str_eq(is, STR("done")) && !str_eq(is, STR("later")) &&
+		    !str_eq(is, STR("dead")))
+			return wrong(c, json_member(v, "is"), "must be done, later or dead",
+			    STR("is"));
+		if (json_member(v, "has") != NULL && !is_answer_path(text_of(v, "has")))
+			return wrong(c, json_member(v, "has"), "must be a path like "
+			    "\"error.details[0].code\"", STR("has"));
+		if (json_member(v, "equals") != NULL && json_member(v, "has") == NULL)
+			return wrong(c, json_member(v, "equals"), "goes with \"has\"",
+			    STR("equals"));
+	}
+	return 0;
+}
+
+/* What stands in the places of single words. */
+static int
+check_rest(const struct checking *c, const struct json_object *root)
+{
+	static const char *const texts[] = { "name", "docs", "scope", "emulator",
+		"retry_at" };
+	struct str google = text_of(root, "google"), url = text_of(root, "url");
+	const struct json_object *one = json_member(root, "one_of");
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (json_member(root, texts[i]) != NULL &&
+		    !str_printable(text_of(root, texts[i])))
+			return wrong(c, json_member(root, texts[i]), "must be plain text",
+			    str_of(texts[i]));
+	if (!str_starts(url, STR("https://")) && !str_starts(url, STR("http://")) &&
+	    !str_starts(url, STR(PARAM_WORD)))
+		return wrong(c, json_member(root, "url"), "must begin with \"https://\", "
+		    "\"http://\" or a parameter", STR("url"));
+	if (json_member(root, "google") != NULL && !str_eq(google, STR("access")) &&
+	    !str_eq(google, STR("id")))
+		return wrong(c, json_member(root, "google"), "must be access or id",
+		    STR("google"));
+	if (json_member(root, "scope") != NULL && !str_eq(google, STR("access")))
+		return wrong(c, json_member(root, "scope"), "goes with \"google\": "
+		    "\"access\"", STR("scope"));
+	if (json_member(root, "authorization") != NULL && (google.n > 0 ||
+	    !str_eq(text_of(root, "authorization"), STR("oauth1"))))
+		return wrong(c, json_member(root, "authorization"), "must be oauth1, and "
+		    "goes without \"google\"", STR("authorization"));
+	for (size_t i = 0; i < json_count(one); i++)
+		if (json_kind(json_at(one, i)) != JSON_STRING ||
+		    !is_parameter(c, json_text(json_at(one, i))))
+			return wrong(c, json_at(one, i), "must be a list of parameters",
+			    STR("one_of"));
+	return 0;
+}
+
+int
+service_check(struct str id, struct str text, const char *name, struct err *e)
+{
+	static const struct member known[] = {
+		{ "name", JSON_STRING, true }, { "docs", JSON_STRING, false },
+		{ "parameters", JSON_OBJECT, false }, { "one_of", JSON_ARRAY, false },
+		{ "url", JSON_STRING, true }, { "body", JSON_OBJECT, false },
+		{ "google", JSON_STRING, false }, { "scope", JSON_STRING, false },
+		{ "authorization", JSON_STRING, false }, { "per_day", JSON_BOOL, false },
+		{ "retry_at", JSON_STRING, false }, { "emulator", JSON_STRING, false },
+		{ "answers", JSON_ARRAY, false }, { "batch", JSON_OBJECT, false },
+		{ NULL, JSON_NONE, false },
+	};
+	struct checking c = { .e = e };
+	const struct json_object *root;
+	struct json_doc *doc;
+	int rc = -1;
+
+	if (!is_name(id, "-"))
+		return err_set(e, ERR_CONF, "%s: the name of a service is a-z, 0-9 and "
+		    "\"-\", at most %d", name, SERVICE_ID);
+	if ((doc = json_read(text, name, e)) == NULL)
+		return -1;
+	c.doc = doc;
+	root = json_root(doc);
+	c.parameters = json_member(root, "parameters");
+	if (json_kind(root) != JSON_OBJECT)
+		err_set(e, ERR_CONF, "%s:1:1: a service is an object, { ... }", name);
+	else if (check_members(&c, root, known, "a service") == 0 &&
+	    check_parameters(&c) == 0 && check_rest(&c, root) == 0 &&
+	    check_words(&c, json_member(root, "url")) == 0 &&
+	    check_words(&c, json_member(root, "body")) == 0 &&
+	    check_answers(&c, json_member(root, "answers")) == 0 &&
+	    check_batch(&c, json_member(root, "batch"), json_member(root, "body")) == 0)
 		rc = 0;
 	json_close(doc);
 	return rc;

@@ -31,24 +31,38 @@
  *			an answer of 2xx: who has no text in it at his place was not taken
  *
  * Where the URL begins with its own host the parameter "endpoint" stands for that.
- * Compiled in by script/embed-providers; conf.c applies it as it reads.  Pure.
+ * Compiled in by script/embed-providers; an operator's own are "service:ID" in the bundle
+ * and go first.  conf.c applies one as it reads.  Pure.
  */
 #ifndef SERVICE_H
 #define SERVICE_H
 
 #include "conf.h"
 
-/* Is there a service of that name, and does it have such a parameter? */
-bool	service_is(struct str id);
-bool	service_takes(struct str id, struct str parameter);
+#define SERVICE_MAX	(64 * 1024)	/* bytes of a file */
+
+/*
+ * Is it a file that says only what is above, and may it be called that?  -1 and
+ * "name:line:column: sentence".  A parameter cannot be called like a key that all
+ * destinations have.
+ */
+int	service_check(struct str id, struct str text, const char *name, struct err *);
+
+/*
+ * Is there a service of that name, and does it have such a parameter?  own: a bundle,
+ * or NULL.
+ */
+bool	service_is(const struct bundle *own, struct str id);
+bool	service_takes(const struct bundle *own, struct str id, struct str parameter);
 /* "bigquery, cloud-run, ..." */
-const char	*service_names(char out[256]);
+const char	*service_names(const struct bundle *own, char out[256]);
 
 /*
  * Fills in url, body, google, scope, emulator and answers of a destination that names
  * one.  -1 and a sentence that says what is missing.
  */
-int	service_apply(struct destination *, struct arena *, struct err *);
+int	service_apply(struct destination *, const struct bundle *own, struct arena *,
+	    struct err *);
 
 /* What script/embed-providers writes. */
 struct service_text {

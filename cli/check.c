@@ -537,8 +537,7 @@ print_conf(const char *path, struct err *e)
 
 	if ((bundle = conf_gather(path, HALF_NONE, e)) == NULL)
 		return -1;
-	c = conf_read(bundle_get(bundle, STR("conf")),
-	    path != NULL ? path : "environment", e);
+	c = conf_gathered(bundle, path, e);
 	if (c != NULL) {
 		conf_print(&b, c);
 		rc = cli_print(&b, e);

@@ -277,8 +277,7 @@ cli_conf(const char *path, struct bundle **bundle, struct buf *warnings,
 
 	if ((b = conf_gather(path, bundle != NULL ? HALF_ROAD : HALF_NONE, e)) == NULL)
 		return NULL;
-	c = conf_read(bundle_get(b, STR("conf")),
-	    path != NULL ? path : "environment", e);
+	c = conf_gathered(b, path, e);
 	if (c != NULL && conf_settle(c, &place, warnings, e) == -1) {
 		conf_free(c);
 		c = NULL;

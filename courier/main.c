@@ -144,8 +144,7 @@ conf_open(const char *path, enum conf_half half, struct buf *warn,
 	struct conf *c = NULL;
 
 	if ((*bundle = conf_gather(path, half, e)) != NULL)
-		c = conf_read(bundle_get(*bundle, STR("conf")),
-		    path == NULL ? "environment" : path, e);
+		c = conf_gathered(*bundle, path, e);
 	if (c != NULL && conf_settle(c, &here, warn, e) == -1) {
 		conf_free(c);
 		c = NULL;

@@ -174,12 +174,11 @@ static int
 look_up(struct vault *v, struct vault_ask *a)
 {
 	struct conf_place here = conf_here();
-	const char *name = v->conf_path == NULL ? CONF_ENVIRONMENT : v->conf_path;
 	struct bundle *read = conf_gather(v->conf_path, HALF_COURIER, &a->why);
 
 	if (read == NULL)
 		return -1;
-	a->conf = conf_read(bundle_get(read, STR("conf")), name, &a->why);
+	a->conf = conf_gathered(read, v->conf_path, &a->why);
 	if (a->conf != NULL && conf_settle(a->conf, &here, NULL, &a->why) == 0) {
 		if (!is_named(a->conf, a->name))
 			err_set(&a->why, ERR_PERM, "the secret \"%.*s\": no hook of "
