@@ -104,7 +104,7 @@ hook_finish(struct reader *r, const struct json_object *v, void *base)
 static bool
 letters_wrong(const struct destination *d, struct err *e)
 {
-	if (letter_check(d->url, LETTER_URL, e) == -1) {
+	if (!conf_is_reference(d->url) && letter_check(d->url, LETTER_URL, e) == -1) {
 		err_at(e, "\"%s\"", d->service.n > 0 ? "service" : "http");
 		return true;
 	}

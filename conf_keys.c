@@ -256,6 +256,12 @@ fits_bucket_token(struct str *s)
 	return str_eq(*s, STR("google")) || fits_secret(s);
 }
 
+static bool
+fits_http(struct str *s)
+{
+	return conf_is_reference(*s) ? fits_secret(s) : fits_url(s);
+}
+
 /* A hook's may also be one that a handshake brings. */
 static bool
 fits_hook_secret(struct str *s)
@@ -462,6 +468,11 @@ KIND k_bucket_token = { &family_text, "secret or word",
 KIND k_target = { &family_text, "URL",
 	"a URL that begins with \"https://\" or \"http://\"",
 	"^https?://[^/ #][^ #]*$", .fits = fits_url };
+/* Who mistypes one may have mistyped a secret. */
+KIND k_http = { &family_text, "URL or secret",
+	"a URL that begins with \"https://\" or \"http://\", or where that is, like "
+	"\"env:NAME\"", "^(https?://[^/ #][^ #]*|" SECRET_PATTERN ")$",
+	.fits = fits_http, .secret = true };
 KIND k_method = { &family_text, "method", "GET, POST, PUT, PATCH or DELETE",
 	"^(GET|POST|PUT|PATCH|DELETE)$", .fits = fits_method_out };
 KIND k_template = { &family_text, "text", "a template of at most 64 KiB",
@@ -740,8 +751,9 @@ const struct option conf_options[] = {
 { DESTINATION, "environment", &k_variables, IN(destination, environment), NULL,
   NULL, "Variables that the program gets besides those that hooklatch sets; a value "
   "may be a reference like a secret's.", N(destination, nenvironment) },
-{ DESTINATION, "http", &k_target, IN(destination, own_url), NULL, NULL,
-  "A URL to send the event to; may hold names in braces behind its host.", 0 },
+{ DESTINATION, "http", &k_http, IN(destination, own_url), NULL, NULL,
+  "A URL to send the event to; may hold names in braces behind its host. One that is a "
+  "secret itself is a reference like a secret's, and is not shown.", 0 },
 { DESTINATION, "service", &k_plain, IN(destination, service), NULL, NULL,
   "A service to send the event to, by the name of its file in services/. What it needs "
   "to know stands beside it, by the names that docs/destinations.md lists.", 0 },

@@ -493,7 +493,8 @@ conf_fetches(const struct conf *c)
 	}
 	for (size_t i = 0; i < c->ndestinations; i++) {
 		const struct destination *d = &c->destinations[i];
-		const struct str own[] = { d->sign, d->bearer, d->basic, d->credentials };
+		const struct str own[] = { d->own_url, d->sign, d->bearer, d->basic,
+			d->credentials };
 
 		any |= any_fetched(own, sizeof(own) / sizeof(own[0]));
 		for (size_t j = 0; j < d->nenvironment; j++)
@@ -509,12 +510,17 @@ conf_fetches(const struct conf *c)
 static int
 gather_of_destination(struct bundle *b, const struct destination *d, struct err *e)
 {
-	const struct str own[] = { d->sign, d->bearer, d->basic, d->credentials_used };
+	const struct str own[] = { d->own_url, d->sign, d->bearer, d->basic,
+		d->credentials_used };
+	struct str url;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < 4; i++)
+	for (size_t i = 0; rc == 0 && i < sizeof(own) / sizeof(own[0]); i++)
 		if (conf_is_reference(own[i]))
 			rc = bundle_read_secret(b, own[i], e);
+	if (rc == 0 && conf_is_reference(d->own_url) &&
+	    (url = bundle_secret(b, d->own_url)).p != NULL && !letter_is_url(url))
+		rc = err_set(e, ERR_CONF, "the secret that \"http\" names is no URL");
 	for (size_t i = 0; rc == 0 && i < d->nenvironment; i++)
 		if (conf_is_reference(d->environment[i].value))
 			rc = bundle_read_secret(b, d->environment[i].value, e);

@@ -491,6 +491,13 @@ letter_host(struct str url)
 	return str_head(url, n);
 }
 
+bool
+letter_is_url(struct str s)
+{
+	return letter_host(s).n > 0 && s.n <= LETTER_URL_MAX && str_printable(s) &&
+	    str_find(s, ' ') < 0 && str_find(s, '#') < 0;
+}
+
 struct str
 letter_audience(struct str url)
 {

@@ -60,6 +60,9 @@ int	letter_write(struct buf *, struct str template, enum letter_kind,
 /* "host:port" of a URL, or of a template of one, as it is written there. */
 struct str	letter_host(struct str url);
 
+/* A URL that is one as it stands, "https://" or "http://", a host, no blank. */
+bool	letter_is_url(struct str);
+
 /*
  * Of a template of a URL: whom an ID token for it is made out to.  The URL without its
  * query; a path with words in it is not the same for all events, so there it is the host's.

@@ -204,6 +204,14 @@ check_fetched(struct report *r, const struct conf *c, const struct bundle *bundl
 		    (int)strlen(SECRET_MANAGER), host.n > 0 ? host.p : SECRET_MANAGER);
 }
 
+/* Of a URL its host; of one that is a secret where it stands. */
+static struct str
+shown(struct str url)
+{
+	return !conf_is_reference(url) ? letter_host(url) :
+	    str_starts(url, STR("plain:")) ? STR("a URL that is a secret") : url;
+}
+
 /* Where events go, and the secrets that the courier will want for it. */
 static void
 check_destinations(struct report *r, const struct conf *c, const char *path)
@@ -220,8 +228,7 @@ check_destinations(struct report *r, const struct conf *c, const char *path)
 			buf_printf(&r->text, "exec %.*s", STR_ARG(d->argv[0]));
 		else
 			buf_printf(&r->text, "%.*s to %.*s%s", STR_ARG(d->method),
-			    STR_ARG(letter_host(d->url)), d->sign.n > 0 ?
-			    ", signed" : "");
+			    STR_ARG(shown(d->url)), d->sign.n > 0 ? ", signed" : "");
 		buf_printf(&r->text, "%s%s%s\n", d->one_at_a_time ?
 		    ", one at a time" : "", d->serialize_by.n > 0 ? ", in order" : "",
 		    d->latest_wins ? ", the latest wins" : "");

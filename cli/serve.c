@@ -283,6 +283,7 @@ env_pass_google(struct environ *env)
 static void
 env_pass_destination(struct environ *env, const struct destination *d)
 {
+	env_pass_secret(env, d->own_url);
 	env_pass_secret(env, d->sign);
 	env_pass_secret(env, d->bearer);
 	env_pass_secret(env, d->basic);
@@ -336,7 +337,7 @@ env_make(const struct serve *s, enum part_name which, struct environ *env,
 	for (size_t i = 0; i < s->conf->nhooks && which != NGINX; i++)
 		env->room += secrets_of(&s->conf->hooks[i]);
 	for (size_t i = 0; i < s->conf->ndestinations && which == COURIER; i++)
-		env->room += 5 + CONF_OAUTH1 + s->conf->destinations[i].nenvironment +
+		env->room += 6 + CONF_OAUTH1 + s->conf->destinations[i].nenvironment +
 		    s->conf->destinations[i].nheaders;
 	if ((env->v = calloc(env->room, sizeof(env->v[0]))) == NULL)
 		return err_set(e, ERR_OS, "no memory for an environment");

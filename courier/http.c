@@ -73,6 +73,7 @@ struct sending {
 	struct buf	 joined;	/* a leader's: the body for all */
 
 	struct str	 url;
+	bool		 hidden;	/* it is a secret */
 	struct google_waiter waiter;	/* for a token; first of what begins later */
 	struct str	 token;		/* that went with it, or .n 0 */
 	bool		 again;		/* another one does */
@@ -316,7 +317,7 @@ want_of(const struct sending *s)
 	if (to->credentials_used.n > 0)
 		w.credentials = bundle_secret(s->attempt->secrets, to->credentials_used);
 	if (w.id && w.audience.n == 0)
-		w.audience = letter_audience(to->url);
+		w.audience = letter_audience(s->hidden ? s->url : to->url);
 	return w;
 }
 
@@ -483,12 +484,33 @@ write_body(struct sending *s, struct letter *l, struct err *e)
 	return 0;
 }
 
+/* The whole URL is a secret: no part of it is said. */
+static int
+secret_url(struct sending *s, struct err *e)
+{
+	struct str host;
+
+	s->hidden = true;
+	if (secret(s, s->attempt->to->url, "http", &s->url, e) == -1)
+		return -1;
+	if (!letter_is_url(s->url))
+		return err_set(e, ERR_CONF, "the secret that \"http\" names is no URL");
+	s->url = arena_str(s->arena, s->url);
+	host = letter_host(s->url);
+	remember(s, host.p == NULL ? STR("") : str_skip(s->url,
+	    (size_t)(host.p - s->url.p) + host.n));
+	return s->url.p == NULL ? no_memory(e) : 0;
+}
+
 static int
 write_url(struct sending *s, struct letter *l, struct err *e)
 {
 	struct buf out = BUF(LETTER_URL_MAX);
-	int r = letter_write(&out, s->attempt->to->url, LETTER_URL, l, s->arena, e);
+	int r;
 
+	if (conf_is_reference(s->attempt->to->url))
+		return secret_url(s, e);
+	r = letter_write(&out, s->attempt->to->url, LETTER_URL, l, s->arena, e);
 	s->url = arena_str(s->arena, buf_str(&out));
 	buf_free(&out);
 	if (r == -1)
@@ -513,7 +535,7 @@ render(struct sending *s, struct err *e)
 	if (write_url(s, &l, e) == -1 || write_body(s, &l, e) == -1 ||
 	    ours(s, e) == -1 || theirs(s, &l, e) == -1)
 		return -1;
-	s->host = letter_host(s->url);
+	s->host = s->hidden ? STR("the destination") : letter_host(s->url);
 	return a->to->sign.n > 0 ? sign(s, e) : 0;
 }
 
@@ -1379,7 +1401,7 @@ broke(struct sending *s, CURLcode rc, long status)
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CONNECT_ERROR:
 		say(s, "was not believed, nothing was sent: %s",
-		    s->error[0] == '\0' ? curl_easy_strerror(rc) : plainly(s->error).p);
+		    s->error[0] == '\0' || s->hidden ? curl_easy_strerror(rc) : plainly(s->error).p);
 		break;
 	case CURLE_SSL_CACERT_BADFILE:
 		say(s, "cannot be verified: the file of roots (ca_file) is not there or "

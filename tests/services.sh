@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # tests/services.sh - services of one's own: the example of docs/destinations.md is one
-# that an event reaches; a file that is wrong is said and replaces nothing.
+# that an event reaches; a file that is wrong is said and replaces nothing.  And a URL
+# that is a secret: it is asked for, and shown nowhere.
 
 . "$(dirname "$0")/lib.sh"
 . tests/load.sh
@@ -23,7 +24,7 @@ require('node:http').createServer((request, response) => {
 		const closed = text.includes('closed');
 
 		response.writeHead(closed ? 413 : 200, { 'content-type': 'application/json' });
-		response.end('{"code":40301}');
+		response.end(JSON.stringify({ code: 40301, asked: request.url }));
 	});
 }).listen(Number(process.argv[2]), '127.0.0.1', () => console.log('ready'));
 END
@@ -96,6 +97,54 @@ like "it knows what the service does not take" "*unknown key \"prio\" in a desti
 conf
 rm -r "$T/services"
 like "and a directory that is not there" "*\"services\": *services: No such file*" "$(checked)"
+
+# --- a URL that is a secret -----------------------------------------------------------
+
+conf_url() {	# URL
+	serve_conf <<END
+{
+	"inbox": "sqlite:@T@/inbox/inbox.db",
+	"courier": "unix:@T@/inbox/courier.sock",
+	"volatile": true,
+	"hooks": { "/hooks/github": { "provider": "github", "secret": "plain:$SECRET", "deliver": "chat" } },
+	"destinations": { "chat": { "http": "$1", "retry": { "first": "50ms", "most": "100ms" },
+	    "body": "{\"text\": \"{type}\"}" } }
+}
+END
+}
+tool() {
+	"$T/bin/hooklatch" "$@" --config "$T/hooklatch.json" 2>&1 || :
+}
+shown() {	# where it may not stand
+	tool deliveries --json
+	tool destinations --json
+	"$T/bin/hooklatch" events show "$(tool events --json -n 1 | member id)" --config "$T/hooklatch.json" 2>&1 || :
+	checked
+	cat "$T/log/serve"
+}
+export CHAT_URL=http://127.0.0.1:$FAKE/services/T0/HIDDEN-PATH
+conf_url env:CHAT_URL
+like "check names the variable" "*chat*POST to env:CHAT_URL*" "$(checked)"
+check "serve starts with it" serve_start
+is "an event is taken" 200 "$(try)"
+check "and sent there" within 10 came ' /services/T0/HIDDEN-PATH {"text": "push"}'
+check "it is done" within 10 said 1 '"destination":"chat","state":"done"'
+like "of an answer that repeats it stars are kept" '*"asked":"\**' "$(tool events show "$(tool events --json -n 1 | member id)" | tr -d '\\')"
+stop receiver
+is "an event is taken while nobody listens there" 200 "$(try)"
+check "why it was not sent is said without it" within 10 said 1 "the destination was not reached: Connection refused"
+shown >"$T/shown"
+check "there is something to look at" grep -q chat "$T/shown"
+is "it stands nowhere" 0 "$(grep -cE 'HIDDEN|services/T0' "$T/shown")"
+check "serve stops with it" serve_stop
+CHAT_URL=HIDDEN-WORD
+out=$(checked)
+like "what is no URL is said" '*destination "chat": the secret that "http" names is no URL*' "$out"
+check "without it" test "${out/HIDDEN/}" = "$out"
+conf_url HIDDEN://hooks.example/x
+out=$(checked)
+like "what is neither a URL nor a reference is refused" '*"http" must be a URL that begins with*' "$out"
+check "and not repeated" test "${out/HIDDEN/}" = "$out"
 
 [ "$FAILED" -eq 0 ] || why serve receiver
 finish services

@@ -567,7 +567,7 @@ async function never_sent(p)
 		['later', { url: at('plain', '/'), method: 'GET /x HTTP/1.1\r\nX: y' },
 		    'the method is none'],
 		['later', { url: 'http://{body:host}/' }, 'the URL: no word may stand'],
-		['later', { url: 'file:///etc/passwd' }, 'the URL: '],
+		['later', { url: 'file:///etc/passwd' }, 'http: the secret was not read'],
 		['later', { url: 'gopher://127.0.0.1/' }, 'the URL: '],
 		['later', { url: at('plain', '/'), body: '{"a":{nonsense}}' }, 'the body: '],
 		['later', { url: at('plain', '/'), headers: { 'Content-Length': '5' } },

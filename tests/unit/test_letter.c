@@ -365,6 +365,26 @@ names(void)
 }
 
 static void
+whole_urls(void)
+{
+	static const struct { const char *url; bool is; } u[] = {
+		{ "https://a.example/x?y=z", true }, { "http://127.0.0.1:1", true },
+		{ "https://u:p@a.example/{x}", true }, { "https:///x", false },
+		{ "ftp://a.example/", false }, { "a.example", false }, { "", false },
+		{ "https://a.example/a b", false }, { "https://a.example/\n", false },
+		{ "https://a.example/#x", false }, { " https://a.example/", false },
+	};
+
+	for (size_t i = 0; i < sizeof(u) / sizeof(u[0]); i++) {
+		struct str s = str_of(u[i].url);
+
+		s.p = test_flush(s.p, s.n);
+		CHECKF(letter_is_url(s) == u[i].is, "%s is%s one", u[i].url,
+		    u[i].is ? "" : " not");
+	}
+}
+
+static void
 keys(void)
 {
 	static const struct { const char *says, *written; size_t n; } t[] = {
@@ -399,6 +419,7 @@ main(void)
 	letters();
 	whole_bodies();
 	names();
+	whole_urls();
 	keys();
 	TEST_END("letter");
 }
