@@ -83,6 +83,7 @@ accepted() {
 	sed 's#"file:/[^"]*"#"env:SECRET"#g' "$2" >"$T/accepted.json"
 	check "$1" quietly check env SECRET=s GITHUB_SECRET=a STRIPE_SECRET=b \
 	    GITHUB_SECRET_BEFORE=e ALERTS_SECRET=f:g DIALOGFLOW_SECRET=h:i \
+	    X_KEY=i X_SECRET=j X_TOKEN=k X_TOKEN_SECRET=l \
 	    OWN_SECRET=c GUIDE_SECRET=d APP_SECRET="whsec_$SIGN" ARCHIVE_SECRET="whsec_$SIGN" \
 	    "$T/bin/hooklatch" check --config "$T/accepted.json"
 }

@@ -9,7 +9,15 @@
 # "hooklatch send"; each destination fails once and is tried again.  That they survive the
 # death of their peers is tests/push.sh's.
 
-. "$(dirname "$0")/lib.sh"
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+. tests/npm.sh
+npm_packages guide	# the fake of X wants one
+
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
 . tests/load.sh
 . tests/emulator.sh
 
@@ -47,6 +55,8 @@ mkdir "$T/fake" "$T/out"
 chmod 1777 "$T/out"
 quietly openssl openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$T/fake/key.pem"
 export SECRET GITHUB_SECRET=g-new GITHUB_SECRET_BEFORE=g-old ALERTS_SECRET=alerts:p-w DIALOGFLOW_SECRET=agent:p-w
+# As the fake of X knows them.
+export X_KEY='a consumer/key' X_SECRET='CONSUMER&SECRET' X_TOKEN=account-token X_TOKEN_SECRET='TOKEN+SECRET='
 export GOOGLE_APPLICATION_CREDENTIALS=$T/fake/account.json
 
 cat >"$T/bin/deploy" <<END
@@ -68,7 +78,7 @@ conf() {
 	    -e "s#^\t\"inbox.*#& \"volatile\": true,#" \
 	    -e "s#/usr/local/bin/#$T/bin/#" \
 	    -e "s#^(\t\t\t\"(service|exec|google)\": .*,)\$#\1 $again#" \
-	    -e "s#\"service\": \"(fcm|bigquery|cloud-tasks${1:+|pubsub})\",#& \"endpoint\": \"$at\",#" \
+	    -e "s#\"service\": \"(fcm|bigquery|cloud-tasks|x${1:+|pubsub})\",#& \"endpoint\": \"$at\",#" \
 	    -e "s#https://(cloudbuild[.]googleapis[.]com|worker-abc123[.]run[.]app/events)#$at/run/\1#" \
 	    -e 's#2001:db8::/32#127.0.0.2/32#' "$FILE" >"$T/hooklatch.json"
 }
@@ -190,6 +200,20 @@ touch "$T/out/unwell"
 is "by the fallback, where the program fails" '200 {"fulfillmentText": "Please ask again in a moment."}' "$(agent "$asked")"
 rm "$T/out/unwell"
 is "a stranger is not" 401 "$(DIALOGFLOW_SECRET=agent:x agent "$asked" | cut -c1-3)"
+
+is "X asks whose the URL is" \
+    "200 {\"response_token\":\"sha256=$(printf q-1 | openssl dgst -sha256 -hmac "$X_SECRET" -binary | base64)\"}" \
+    "$(gets "/hooks/x?crc_token=q-1")"
+fakes /reset '{"x":["503"]}' >/dev/null
+printf '{"for_user_id":"2244994945","tweet_create_events":[{"id_str":"17","user":{"screen_name":"ada"},%s}]}' \
+    '"in_reply_to_user_id_str":"2244994945"' >"$T/mention"
+is "an answer to a post of ours" 200 "$(sends /hooks/x --body "$T/mention")"
+check "is answered" within 20 eval '[ "$(sql "SELECT state FROM deliveries WHERE destination = '\''reply'\''")" = 2 ]'
+is "by a reply to it" '{"text":"Thank you, @ada. We look into it.","reply":{"in_reply_to_tweet_id":"17"}}' \
+    "$(fakes /seen | jq -c '[.seen[] | select(.service == "x")] | last | .body | fromjson')"
+sed -i 's/"in_reply_to_user_id_str":"2244994945"/"in_reply_to_user_id_str":"1"/' "$T/mention"
+is "a post of our own" 200 "$(sends /hooks/x --body "$T/mention")"
+is "is not" 1 "$(sql "SELECT count(*) FROM deliveries WHERE destination = 'reply'")"
 
 PUSH=examples/github-push.json
 rm -f "$T/out/tried"

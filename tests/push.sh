@@ -8,7 +8,7 @@
 #	exec				a program
 #	http				another "hooklatch serve", which verifies what it gets
 #	pubsub				Google's own emulator, where the machine has it
-#	tasks bigquery fcm run		tests/tool/google.js
+#	tasks bigquery fcm run x	tests/tool/google.js
 #
 # Real payloads of GitHub's go through.  While one is on its way to all of them, all of
 # them are killed with kill -9; another comes while they are dead; then one peer after
@@ -43,7 +43,7 @@ node tests/tool/payloads.js unpack "$T"
 mapfile -t PUSHES < <(awk '$2 == "push" { print $1 }' "$T/list")
 check "there are real pushes (${#PUSHES[@]})" [ ${#PUSHES[@]} -ge 4 ]
 
-PEERS=(exec http tasks bigquery fcm run)
+PEERS=(exec http tasks bigquery fcm run x)
 without=$(emulator_missing)
 if [ -z "$without" ]; then
 	PEERS+=(pubsub)
@@ -202,6 +202,11 @@ arrived() {
 		    "\(.title): \(.body)" | @base64)"'
 		;;
 	run) seen run '"\(.headers["hooklatch-event"]) \(.body | @base64)"' ;;
+	# a reply: its text, and in it our id
+	x)
+		ask x /seen | jq -r '.seen[] | select(.service == "x") | .body | fromjson | .text |
+		    capture("(?<text>.*) (?<id>[^ ]*)$") | "\(.id) \(.text | @base64)"'
+		;;
 	esac
 }
 
@@ -215,7 +220,7 @@ collect() {
 
 # missing NAME: how many of those that were acknowledged it does not have
 missing() {
-	awk -v column="$([ "$1" != fcm ] && echo 2 || echo 3)" '{ print $1, $column }' \
+	awk -v column="$([[ $1 == fcm || $1 == x ]] && echo 3 || echo 2)" '{ print $1, $column }' \
 	    "$T/acknowledged" | sort -u | comm -23 - <(sort -u "$T/got/$1") | wc -l
 }
 
@@ -243,6 +248,10 @@ conf() {
 			"bigquery": { "service": "bigquery", "table": "projects/p/datasets/d/tables/t", $(google bigquery) },
 			"fcm": { "service": "fcm", "project": "projects/p", "to_topic": "pushes",
 			    "title": "{body:repository.full_name}", "text": "{body:ref}", $(google fcm) },
+			"x": { "service": "x", "endpoint": "http://127.0.0.1:${AT[x]}", "reply_to": "{body:repository.id}",
+			    "text": "{body:repository.full_name}: {body:ref} {id}", "each_costs": "i know", "per_day": 100,
+			    "oauth1": { "consumer_key": "plain:a consumer/key", "consumer_secret": "plain:CONSUMER&SECRET",
+			    "token": "plain:account-token", "token_secret": "plain:TOKEN+SECRET=" }, $again },
 			"run": { "service": "cloud-run", "url": "http://127.0.0.1:${AT[run]}/run/push",
 			    "credentials": "file:$T/fake/run/account.json", $again }
 		}
@@ -284,7 +293,7 @@ mv "$T/bin/deploy" "$T/bin/deploy.away"
 ports
 conf
 cp build/hasty/hooklatch-courier "$T/bin/hooklatch-courier"
-for name in tasks bigquery fcm run; do	# credentials, of fakes that are not there
+for name in tasks bigquery fcm run x; do	# credentials, of fakes that are not there
 	fake_start "$name"
 	check "$name is there" peer_up "$name"
 	check "$name is killed" peer_kill "$name"
@@ -347,7 +356,7 @@ collect
 for name in "${PEERS[@]}"; do
 	is "nothing that was acknowledged is missing, and it is as it came ($name)" 0 "$(missing "$name")"
 done
-check "no secret is in the log" eval '! grep -aqE "ya29|PRIVATE|eyJ|whsec" "$T/log/serve"'
+check "no secret is in the log" eval '! grep -aqE "ya29|PRIVATE|eyJ|whsec|CONSUMER|TOKEN" "$T/log/serve"'
 check "serve stops" serve_stop
 
 [ "$FAILED" -eq 0 ] || why serve "${PEERS[@]:1}" emulator
