@@ -3,11 +3,12 @@
 # says of examples/guide.json is so.
 #
 # What the page shows stands in that file, word for word, and the file is run by
-# "hooklatch serve": as it is, but for where its inbox, its programs and its peers are (see
-# conf below).  The peers: Google's own emulator of Pub/Sub, where the machine has it, and
-# of the other services tests/tool/google.js.  Each row's request is sent, signed by
-# "hooklatch send"; each destination fails once and is tried again.  That they survive the
-# death of their peers is tests/push.sh's.
+# "hooklatch serve": as it is, but for where its inbox, its programs and its peers are, and
+# for one secret that Secret Manager keeps (see conf below).  The peers: Google's own
+# emulator of Pub/Sub, where the machine has it, and of the other services
+# tests/tool/google.js.  Each row's request is sent, signed by "hooklatch send"; each
+# destination fails once and is tried again.  That they survive the death of their peers is
+# tests/push.sh's.
 
 set -euo pipefail
 
@@ -80,6 +81,7 @@ conf() {
 	    -e "s#^(\t\t\t\"(service|exec|google)\": .*,)\$#\1 $again#" \
 	    -e "s#\"service\": \"(fcm|bigquery|cloud-tasks|x${1:+|pubsub})\",#& \"endpoint\": \"$at\",#" \
 	    -e "s#https://(cloudbuild[.]googleapis[.]com|worker-abc123[.]run[.]app/events)#$at/run/\1#" \
+	    -e "s#env:ALERTS_SECRET#gcp:projects/p/secrets/alerts#; s#^\t\"inbox.*#& \"secret_manager\": \"$at\",#" \
 	    -e 's#2001:db8::/32#127.0.0.2/32#' "$FILE" >"$T/hooklatch.json"
 }
 
@@ -98,6 +100,8 @@ check "the fakes start" within 10 grep -q ready "$T/log/fake"
 fakes() {	# PATH [BODY]
 	curl -s --max-time 10 ${2:+-d "$2"} "http://127.0.0.1:$FAKE$1"
 }
+
+fakes /secrets '{"projects/p/secrets/alerts":["'"$ALERTS_SECRET"'"]}' >/dev/null
 
 # one SERVICE FILTER: of the last request to it that had a token, by jq
 one() {
