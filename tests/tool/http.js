@@ -144,9 +144,13 @@ function answer(request, response)
 	response.on('error', () => {});
 	request.on('error', () => {});
 	if (word === 'early') {
-		/* All is said before the body has come. */
-		response.writeHead(413, { connection: 'close' });
+		/*
+		 * All is said before the body has come.  What comes is read all the same:
+		 * closing on it would be a reset, which may overtake the answer.
+		 */
+		response.writeHead(413);
 		response.end('too large');
+		request.resume();
 		return;
 	}
 	if (word === 'second-dies') {
