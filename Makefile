@@ -267,7 +267,7 @@ $(BUILD)/bench/ceiling: $(call obj,bench/fcgi_main $(filter-out fcgi_main,$(ROAD
     $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lfcgi -ljson-c -lcrypto
-ONE	= courier/batch courier/engine
+ONE	= courier/batch courier/engine courier/engine_pubsub
 $(BUILD)/obj/bench/courier/%.o: courier/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -pthread -DBENCH_ONE_COMMIT -MMD -MP -c -o $@ $<

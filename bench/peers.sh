@@ -35,6 +35,8 @@ nats       durable   sig,json  100k     hooklatch, NATS JetStream as the inbox, 
 natsone    durable   sig,json  100k     hooklatch, NATS JetStream as the inbox, one publish for each event
 kafka      memory    sig,json  100k     hooklatch, Kafka (a mock, in memory) as the inbox
 kafkaone   memory    sig,json  100k     hooklatch, Kafka (a mock, in memory), one publish for each event
+pubsub     memory    sig,json  1m       hooklatch, Pub/Sub (an emulator, in memory) as the inbox
+pubsubone  memory    sig,json  1m       hooklatch, Pub/Sub (an emulator, in memory), one publish for each event
 trusting   trap      sig       25m      checks nothing and is said to
 forgetful  trapcount sig,json  25m      keeps nothing and is said to
 '
@@ -46,6 +48,7 @@ why_not() { # why_not NAME
 	xadd) echo "redis-benchmark takes the value as an argument, 128 KiB" ;;
 	redis*) echo "a longer body is not put into a stream" ;;
 	nats*) echo "max_payload of nats-server is 1 MiB" ;;
+	pubsub*) echo "a message of the emulator is not as long" ;;
 	kafka*) echo "message.max.bytes of Kafka is 1 MB" ;;
 	esac
 }
@@ -75,6 +78,7 @@ lacks() {
 		command -v redis-server >/dev/null || echo redis-server
 		command -v redis-benchmark >/dev/null || echo redis-tools
 		;;
+	pubsub*) emulator_missing ;;
 	nats | natsone) command -v nats-server >/dev/null || echo nats-server ;;
 	esac
 	case $1 in
@@ -108,6 +112,24 @@ version_of() {
 	durable) sqlite3 --version | awk '{ print "SQLite", $1 }' ;;
 	xadd) redis-server --version | sed -E 's/.* v=([^ ]+).*/\1/' ;;
 	nats) nats-server --version | sed 's/.* //' ;;
+	esac
+}
+
+# variants NAME: how it is loaded, besides by HTTP
+variants() {
+	echo -
+	case $1 in
+	durable | onecommit) echo busy alone ;;
+	flaskdb | xadd) echo busy ;;
+	redis | redisone | nats | natsone | kafka | kafkaone | pubsub | pubsubone) echo alone ;;
+	esac
+}
+
+# warm_up NAME: seconds that are not counted; Java compiles what it has run often enough
+warm_up() {
+	case $1 in
+	pubsub*) echo 12 ;;
+	*) echo 1 ;;
 	esac
 }
 
@@ -212,6 +234,14 @@ engine_start() {
 		within 10 test -s "$R/kafka" || return 1
 		url=kafka://$(cat "$R/kafka")/events
 		;;
+	pubsub*)
+		free_port
+		export PUBSUB_EMULATOR_HOST=127.0.0.1:$PORT
+		start engine "$(emulator_program)" --host=127.0.0.1 --port="$PORT"
+		within 40 curl -sf -X PUT -H 'Content-Type: application/json' -d '{}' \
+		    "http://$PUBSUB_EMULATOR_HOST/v1/projects/p/topics/hooks" || return 1
+		url=pubsub:projects/p/topics/hooks weak=
+		;;
 	esac
 	PORT=$server
 	kept_start "$url" "$2" "$weak"
@@ -222,6 +252,7 @@ engine_start() {
 # peer_build NAME...: what must be compiled for them
 peer_build() {
 	local name targets=("$BUILD/hooklatch.fcgi" "$BUILD/hooklatch-courier")
+	targets+=("$BUILD/tests/putter")
 	for name; do
 		case $name in
 		nullfcgi | trusting) targets+=("$BUILD/bench/null_fcgi") ;;
@@ -318,10 +349,10 @@ peer_start() {
 		redis_start
 		PORT=$ENGINE
 		;;
-	redisone | natsone | kafkaone)
+	redisone | natsone | kafkaone | pubsubone)
 		engine_start "$1" one-commit
 		;;
-	redis | nats | kafka)
+	redis | nats | kafka | pubsub)
 		engine_start "$1" hooklatch-courier
 		;;
 	esac

@@ -1,10 +1,10 @@
 # table.awk - the figures of script/bench as tables of Markdown.  Input, between tabs:
 #
 #	title	NAME	TEXT
-#	run	BODY CONNECTIONS NAME BUSY ROUND  REQUESTS/S P50 P99 CPU KIB REFUSED
-#	cannot	BODY CONNECTIONS NAME BUSY WHY
+#	run	BODY CONNECTIONS NAME VARIANT ROUND  REQUESTS/S P50 P99 CPU KIB REFUSED
+#	cannot	BODY CONNECTIONS NAME VARIANT WHY
 #
-# BUSY is "-" or "busy", times are microseconds.  With one body and one number of
+# VARIANT is "-", "busy" (the disk) or "alone" (the courier), times are microseconds.  With one body and one number of
 # connections, and for 7k with 64 of them: a table of all figures, and the ratios.
 # With several: requests/s and p99, a table for each body.
 
@@ -72,7 +72,7 @@ function thousands(n,	s, out) {
 
 function named(row,	part) {
 	split(row, part, " ")
-	return title[part[1]] (part[2] == "busy" ? ", **busy disk**" : "")
+	return title[part[1]] (part[2] == "busy" ? ", **busy disk**" : part[2] == "alone" ? ", **the courier alone**" : "")
 }
 
 function size_name(s) {
@@ -130,6 +130,12 @@ function ratio(cell, a, b, wanted, text,	r, f, low, high, mid) {
 	    mid, f[1], f[rounds], (wanted == "" ? "" : mid >= wanted ? "met" : "missed")
 }
 
+function batching(cell, all, one, text) {
+	if (text != "")
+		ratio(cell, all " -", one " -", "", text " / one publish for each")
+	ratio(cell, all " alone", one " alone", "", "the same, the courier alone")
+}
+
 function ratios(cell,	q, p99) {
 	q = "verify only"
 	ratio(cell, "verify -", "ceiling -", 0.85, q " / ceiling")
@@ -144,11 +150,13 @@ function ratios(cell,	q, p99) {
 	ratio(cell, "durable -", "verify -", 0.35, "durable / verify only")
 	ratio(cell, "durable -", "onecommit -", 5, "durable / one commit for each")
 	ratio(cell, "durable busy", "onecommit busy", 20, "the same, busy disk")
+	batching(cell, "durable", "onecommit", "")
 	ratio(cell, "durable -", "flaskdb -", "", "durable / Flask and SQLite")
 	ratio(cell, "durable -", "xadd -", "", "durable / Redis alone")
-	ratio(cell, "redis -", "redisone -", "", "Redis / one publish for each")
-	ratio(cell, "nats -", "natsone -", "", "NATS / one publish for each")
-	ratio(cell, "kafka -", "kafkaone -", "", "Kafka / one publish for each")
+	batching(cell, "redis", "redisone", "Redis")
+	batching(cell, "nats", "natsone", "NATS")
+	batching(cell, "kafka", "kafkaone", "Kafka")
+	batching(cell, "pubsub", "pubsubone", "Pub/Sub")
 	if ((cell, "durable -") in done) {
 		p99 = median(cell, "durable -", 9)
 		printf "\nDurable, p99: %s ms (wanted: under 20; %s).\n", ms(p99),
