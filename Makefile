@@ -24,7 +24,8 @@ CFLAGS	= -O1 -g -fno-omit-frame-pointer
 HARDEN	= -fsanitize=address,undefined -fno-sanitize-recover=all -fPIE
 LDFLAGS	+= -fsanitize=address,undefined
 endif
-ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. $(WARN) $(HARDEN) $(CFLAGS)
+WITH	=			# macros of one build: see built() in tests/lib.sh
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. $(WARN) $(HARDEN) $(CFLAGS) $(WITH)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 # Engines that can be the inbox: each a file, built where its library is there.

@@ -162,7 +162,7 @@ is "no token is in the log" "" "$(grep -lF b-u-c-k-e-t "$T/log/serve" || :)"
 check "serve stops" serve_stop
 
 # Is this a test that could fail?
-built build/unanswered hooklatch-courier CFLAGS="-O1 -g -DTEST_UNANSWERED_IS_STORED"
+variant build unanswered hooklatch-courier TEST_UNANSWERED_IS_STORED
 cp "$T/bin/hooklatch-courier" "$T/true-courier"
 cp build/unanswered/hooklatch-courier "$T/bin/hooklatch-courier"
 check "serve starts with a courier that believes what was not said" serve_start

@@ -298,8 +298,8 @@ sync_before_answer() {
 	stop courier
 }
 
-built build/trusting hooklatch-courier CFLAGS="-O1 -g -DTEST_TRUST_WHAT_IS_THERE"
-cp "build/trusting/hooklatch-courier" "$T/bin/trusting"
+variant build trusting hooklatch-courier TEST_TRUST_WHAT_IS_THERE
+cp build/trusting/hooklatch-courier "$T/bin/trusting"
 sync_before_answer "$T/bin/trusting"
 like "the event that was never synced is there to be read" "stored *" "$(cat "$T/out")"
 is "a build that trusts it answers without a sync" 0 "$SYNCS"

@@ -136,7 +136,7 @@ is "nothing of it was kept twice" 1 \
 
 # A build whose bounds are 16 KiB where they are 1 MiB: 4 MiB and 16 MiB.
 stop courier
-built build/small hooklatch-courier CFLAGS="-O1 -g -DMIB=16384"
+variant build small hooklatch-courier MIB=16384
 courier_start build/small/hooklatch-courier
 hand_hold "BEGIN" "SELECT count(*) FROM events"
 put -q -n 3000 -w 200 -e 'held%' >"$T/held" || :

@@ -174,7 +174,7 @@ check "serve stops" serve_stop
 
 # A courier that counts 16 KiB where the real one counts 1 MiB: it warns at 4 MiB of
 # log and refuses at 16.
-built build/small hooklatch-courier CFLAGS="-O1 -g -DMIB=16384"
+variant build small hooklatch-courier MIB=16384
 cp build/small/hooklatch-courier "$T/bin/hooklatch-courier"
 check "serve starts with little patience" serve_start
 check "a hand reads for a minute" hold 60 "BEGIN; SELECT count(*) FROM events;"

@@ -204,7 +204,7 @@ kills() {
 
 if [ "$LASTS" = yes ]; then
 	cp "$T/bin/hooklatch-courier" "$T/courier.good"
-	built build/unanswered hooklatch-courier CFLAGS="-O1 -g -DTEST_UNANSWERED_IS_STORED"
+	variant build unanswered hooklatch-courier TEST_UNANSWERED_IS_STORED
 	check "it stops" serve_stop
 	cp build/unanswered/hooklatch-courier "$T/bin/hooklatch-courier"
 	check "serve starts with the guilty courier" serve_start

@@ -9,8 +9,8 @@ GUILTY=$BUILD/guilty-exec
 san=()
 [[ $BUILD != *san* ]] || san=(SAN=1)
 built "$BUILD" tests/test_exec "${san[@]}"
-built "$GUILTY" tests/test_exec "${san[@]}" \
-    CFLAGS="-O1 -g -DTEST_NO_GROUP_KILL -DTEST_NO_DEATH_SIGNAL -DTEST_NO_CLOSE"
+variant "$BUILD" guilty-exec tests/test_exec \
+    TEST_NO_GROUP_KILL TEST_NO_DEATH_SIGNAL TEST_NO_CLOSE
 
 # said PROGRAM SECTION: what it found broken, without file and line
 said() {
@@ -26,7 +26,7 @@ guilty killed "kill -9 of the courier ends its programs"
 guilty descriptors "no other descriptor is open in a program"
 
 # Where the kernel has no pidfd, programs are looked at instead.
-built "$BUILD/no-pidfd" tests/test_exec "${san[@]}" CFLAGS="-O1 -g -DTEST_NO_PIDFD"
+variant "$BUILD" no-pidfd tests/test_exec TEST_NO_PIDFD
 check "without pidfd all of it holds too" \
     timeout 300 "$BUILD/no-pidfd/tests/test_exec"
 

@@ -39,8 +39,8 @@ table tokens "$BUILD/tests/poster" "$T/fake"
 # Are these tests that could fail?
 san=()
 [[ $BUILD != *san* ]] || san=(SAN=1)
-built "$BUILD/forgetful" "tests/poster hooklatch-courier" "${san[@]}" \
-    CFLAGS="-O1 -g -DTEST_TOKENS_NOT_KEPT -DTEST_NO_SECOND_TOKEN -DTEST_STATUS_ALONE -DTEST_NO_COUNT_OF_BEFORE"
+variant "$BUILD" forgetful "tests/poster hooklatch-courier" \
+    TEST_TOKENS_NOT_KEPT TEST_NO_SECOND_TOKEN TEST_STATUS_ALONE TEST_NO_COUNT_OF_BEFORE
 is "without its guards each attempt asks for a token, and a 401 is the outcome" \
     "assertions 2 after 401 later 401" \
     "$(timeout 60 node tests/tool/google.js unguarded "$BUILD/forgetful/tests/poster" "$T/fake" 2>>"$T/log/google" | xargs)"

@@ -50,8 +50,8 @@ fi
 # Are these tests that could fail?  The same without the guards:
 san=()
 [[ $BUILD != *san* ]] || san=(SAN=1)
-built "$BUILD/unguarded" tests/poster "${san[@]}" \
-    CFLAGS="-O1 -g -DTEST_FOLLOW_REDIRECTS -DTEST_BELIEVE_EVERYBODY -DTEST_WAIT_FOR_NAMES"
+variant "$BUILD" unguarded tests/poster \
+    TEST_FOLLOW_REDIRECTS TEST_BELIEVE_EVERYBODY TEST_WAIT_FOR_NAMES
 is "without its guards a redirect is followed, anybody is believed, names are waited for" \
     "redirect done 1 wrong done 1 alone done 1 names false" \
     "$(timeout 120 node tests/tool/http.js "$BUILD/unguarded/tests/poster" "$T/tls" --unguarded 2>>"$T/log/http" |

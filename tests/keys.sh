@@ -23,8 +23,7 @@ programs
 tool trap
 san=()
 [[ $BUILD != *san* ]] || san=(SAN=1)
-built "$BUILD/quick" "hooklatch.fcgi hooklatch-courier" "${san[@]}" \
-    CFLAGS="-O1 -g -DKEY_SECOND=20"
+variant "$BUILD" quick "hooklatch.fcgi hooklatch-courier" KEY_SECOND=20
 cp "$BUILD"/quick/hooklatch.fcgi "$BUILD"/quick/hooklatch-courier "$T/bin/"
 
 # --- a world of its own ------------------------------------------------------------

@@ -42,8 +42,7 @@ programs
 make_tool sender
 tool note
 # The courier that is to be found guilty.
-built build/hasty hooklatch-courier \
-    CFLAGS="-O1 -g -DTEST_ANSWER_BEFORE_COMMIT -DTEST_DONE_BEFORE_TRIED"
+variant build hasty hooklatch-courier TEST_ANSWER_BEFORE_COMMIT TEST_DONE_BEFORE_TRIED
 
 mkdir "$T/out"
 chmod 1777 "$T/out"

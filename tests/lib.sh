@@ -237,6 +237,35 @@ built() {
 	flock "$dir/lock" make -s BUILD="$dir" "${@:3}" "${targets[@]}"
 }
 
+# variant FROM NAME "TARGET..." MACRO...: FROM/NAME is as FROM but for these macros
+# (WORD, or WORD=VALUE).  Only what is made of a file that knows one is compiled anew.
+variant() {
+	local from=$1 dir=$1/$2 wanted=$3 say=() san=()
+	shift 3
+	[[ $from != *san* ]] || san=(SAN=1)
+	say=("${@%%=*}")
+	say=("${say[@]/#/-e}")
+	mkdir -p "$dir"
+	flock "$dir/copied" bash -ec '
+		from=$1 dir=$2 macros=$3
+		if [ -e "$dir/obj" ]; then
+			[ "$(cat "$dir/macros")" = "$macros" ] && exit
+			echo "$dir has other macros: $(cat "$dir/macros")" >&2
+			exit 1
+		fi
+		rm -rf "$dir/new"
+		cp -a "$from"/*_texts.c "$dir"
+		cp -a "$from/obj" "$dir/new"
+		find "$dir/new" -name "*.d" -exec sed -i "s|^$from/obj/|$dir/obj/|" {} +
+		grep -rlwF "${@:4}" --include="*.[ch]" --exclude-dir={build,node_modules} . |
+		    sed "s|^\./||" >"$dir/know"
+		grep -rlFf "$dir/know" --include="*.d" "$dir/new" | sed "s/d$/o/" |
+		    xargs -r rm -f
+		echo "$macros" >"$dir/macros"
+		mv "$dir/new" "$dir/obj"' variant "$from" "$dir" "$*" "${say[@]}"
+	built "$dir" "$wanted" "${san[@]}" WITH="${*/#/-D}"
+}
+
 # programs: copies of what was built, where other users can reach them
 programs() {
 	local p

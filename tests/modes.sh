@@ -480,7 +480,7 @@ fi
 
 # --- would the tests notice? -------------------------------------------------------------------
 
-built build/all-headers hooklatch-courier CFLAGS="-O1 -g -DTEST_ALL_HEADERS -DTEST_NOT_WAITED"
+variant build all-headers hooklatch-courier TEST_ALL_HEADERS TEST_NOT_WAITED
 cp build/all-headers/hooklatch-courier "$T/bin/hooklatch-courier"
 conf
 check "a courier that passes all headers on, and does not wait" serve_start

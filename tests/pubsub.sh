@@ -71,8 +71,8 @@ says() {
 # Are these tests that could fail?
 san=()
 [[ $BUILD != *san* ]] || san=(SAN=1)
-built "$BUILD/forgetful" "tests/poster hooklatch-courier" "${san[@]}" \
-    CFLAGS="-O1 -g -DTEST_TOKENS_NOT_KEPT -DTEST_NO_SECOND_TOKEN -DTEST_STATUS_ALONE"
+variant "$BUILD" forgetful "tests/poster hooklatch-courier" \
+    TEST_TOKENS_NOT_KEPT TEST_NO_SECOND_TOKEN TEST_STATUS_ALONE TEST_NO_COUNT_OF_BEFORE
 conf
 mv "$T/bin/hooklatch-courier" "$T/true"
 cp "$BUILD/forgetful/hooklatch-courier" "$T/bin/hooklatch-courier"

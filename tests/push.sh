@@ -37,8 +37,7 @@ WAITS=0 DONE=2			# states of a delivery, as in the inbox
 
 programs
 # As tests/kill.sh builds it.
-built build/hasty hooklatch-courier \
-    CFLAGS="-O1 -g -DTEST_ANSWER_BEFORE_COMMIT -DTEST_DONE_BEFORE_TRIED"
+variant build hasty hooklatch-courier TEST_ANSWER_BEFORE_COMMIT TEST_DONE_BEFORE_TRIED
 node tests/tool/payloads.js unpack "$T"
 mapfile -t PUSHES < <(awk '$2 == "push" { print $1 }' "$T/list")
 check "there are real pushes (${#PUSHES[@]})" [ ${#PUSHES[@]} -ge 4 ]

@@ -160,11 +160,8 @@ check "serve stops again" serve_stop
 
 # --- could it fail? ---------------------------------------------------------------------------
 
-san=()
-[[ $BUILD != *san* ]] || san=(SAN=1)
-built "$BUILD/trusting" hooklatch-courier "${san[@]}" \
-    CFLAGS="-O1 -g -DTEST_NO_CHECKSUM -DTEST_ANY_SECRET"
-cp "$BUILD/trusting/hooklatch-courier" "$T/bin/hooklatch-courier"
+variant "$BUILD" credulous hooklatch-courier TEST_NO_CHECKSUM TEST_ANY_SECRET
+cp "$BUILD/credulous/hooklatch-courier" "$T/bin/hooklatch-courier"
 conf
 fake /reset "{\"crc\":$(many x)}" >/dev/null
 check "without its guards a courier takes what is damaged" serve_start

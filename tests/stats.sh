@@ -18,7 +18,7 @@ export STATS_NEW=canary-new STATS_OLD=canary-old
 NEW=canary-new OLD=canary-old
 
 # The handler that is to be found guilty.
-built build/open-metrics hooklatch.fcgi CFLAGS="-O1 -g -DTEST_METRICS_FOR_ALL"
+variant build open-metrics hooklatch.fcgi TEST_METRICS_FOR_ALL
 
 printf '#!/bin/sh\nexit 65\n' >"$T/bin/refuses"	# it is none of ours
 chmod 755 "$T/bin/refuses"
