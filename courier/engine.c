@@ -580,6 +580,18 @@ kind_of(enum engine engine, struct err *e)
 	return NULL;
 }
 
+void
+engine_load(const struct conf *conf)
+{
+	const struct engine_kind *kind;
+	struct engine_url url;
+	struct err e;
+
+	if (conf->inbox_kind == INBOX_ENGINE && engine_url(&url, conf->inbox) == NULL &&
+	    (kind = kind_of(url.engine, &e)) != NULL && kind->load != NULL)
+		kind->load();
+}
+
 /* "USER:PASSWORD", or a token alone; of Pub/Sub JSON of Google's. */
 static int
 secret_read(struct remote *g, struct engine_setting *s, struct str secret,

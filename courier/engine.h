@@ -84,6 +84,7 @@ struct engine_event {
 struct engine_kind {
 	enum engine	 engine;
 	const char	*name;		/* "Redis" */
+	void	(*load)(void);		/* for engine_load(), or NULL */
 	void	*(*make)(const struct engine_setting *, struct err *);
 	/*
 	 * Connects, proves itself, reads back what acknowledgements mean there, and
@@ -102,6 +103,13 @@ struct engine_kind {
 /* Weak in engine.c: one whose library was not there is not linked. */
 extern const struct engine_kind engine_redis, engine_nats, engine_kafka,
     engine_pubsub;
+
+/*
+ * To be called before anything in the process uses OpenSSL.  libnats takes a part of it
+ * down at exit; handlers run backwards, so OpenSSL's own must have been added later, or
+ * the same is freed twice.
+ */
+void		 engine_load(const struct conf *);
 
 /*
  * The engine that conf names, with the secret from the bundle.  NULL and a sentence:

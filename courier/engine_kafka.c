@@ -407,5 +407,5 @@ kafka_ping(void *self, int64_t until, struct err *e)
 	return topic_find(self, until, e);
 }
 
-const struct engine_kind engine_kafka = { ENGINE_KAFKA, "Kafka", make, kafka_open,
+const struct engine_kind engine_kafka = { ENGINE_KAFKA, "Kafka", NULL, make, kafka_open,
 	kafka_put, kafka_ping, kafka_close, kafka_free };

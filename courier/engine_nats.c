@@ -390,5 +390,11 @@ nats_ping(void *self, int64_t until, struct err *e)
 	return rc == NATS_OK ? 0 : failed(n, rc, "asking whether it is there", e);
 }
 
-const struct engine_kind engine_nats = { ENGINE_NATS, "NATS", make, nats_open,
+static void
+nats_load(void)
+{
+	nats_Open(-1);		/* make() says it where it fails */
+}
+
+const struct engine_kind engine_nats = { ENGINE_NATS, "NATS", nats_load, make, nats_open,
 	nats_put, nats_ping, nats_close, nats_free };

@@ -1221,5 +1221,5 @@ pubsub_put(void *self, struct engine_event *v, size_t n, int64_t until, struct e
 	return rc;
 }
 
-const struct engine_kind engine_pubsub = { ENGINE_PUBSUB, "Pub/Sub", make, pubsub_open,
+const struct engine_kind engine_pubsub = { ENGINE_PUBSUB, "Pub/Sub", NULL, make, pubsub_open,
 	pubsub_put, pubsub_ping, pubsub_close, pubsub_free };

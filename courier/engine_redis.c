@@ -510,5 +510,5 @@ redis_ping(void *self, int64_t until, struct err *e)
 	return must(ASK(self, until, e, "PING"), "PING", e);
 }
 
-const struct engine_kind engine_redis = { ENGINE_REDIS, "Redis", make, redis_open,
+const struct engine_kind engine_redis = { ENGINE_REDIS, "Redis", NULL, make, redis_open,
 	redis_put, redis_ping, redis_close, redis_free };

@@ -478,6 +478,7 @@ serve(struct courier *c, struct err *e)
 	snprintf(engine, sizeof(engine), "%.*s", STR_ARG(conf->inbox));
 	if ((c->totals = d->totals = totals_new()) == NULL)
 		return err_set(e, ERR_OS, "no memory");
+	engine_load(conf);
 	if ((d->vault = vault_start(c->options.conf, conf->ca_file, e)) == NULL ||
 	    secrets_fill(c, e) == -1)
 		return -1;
