@@ -363,7 +363,7 @@ examples() {
 	echo twilio-secret >"$T/etc/twilio"
 	openssl genpkey -algorithm ed25519 -out "$T/etc/discord.pem" 2>>"$T/log/openssl"
 	local public
-	public=$(openssl pkey -in "$T/etc/discord.pem" -pubout -outform DER | tail -c 32 | xxd -p -c 64)
+	public=$(openssl pkey -in "$T/etc/discord.pem" -pubout -outform DER | tail -c 32 | od -An -v -tx1 | tr -d " \n")
 	cp examples/answer "$T/bin/answer"
 	sed -e "s#file:/etc/hooklatch/#file:$T/etc/#; s#/usr/local/bin/#$T/bin/#" \
 	    -e "s#\"sqlite:[^\"]*\"#\"sqlite:$T/inbox/inbox.db\", \"courier\": \"unix:$T/inbox/courier.sock\", \"volatile\": true#" \
