@@ -25,6 +25,7 @@
 
 #include "../base/when.h"
 #include "delivery_parts.h"
+#include "sql.h"
 
 #define WITHIN_MS	8000	/* where it is not known how long a sender waits */
 #define OWN_MEMORY	(1u << 20)	/* of an event that no inbox has */
@@ -397,17 +398,6 @@ lane_find(struct delivery *d, struct str name)
 	return l;
 }
 
-static struct str
-column(sqlite3_stmt *st, int i)
-{
-	struct str s;
-
-	/* The pointer first: asking for it may change the length. */
-	s.p = sqlite3_column_blob(st, i);
-	s.n = (size_t)sqlite3_column_bytes(st, i);
-	return s.n == 0 ? STR("") : s;
-}
-
 static int
 read_pieces(struct asking *a, sqlite3_stmt *st)
 {
@@ -427,7 +417,7 @@ read_pieces(struct asking *a, sqlite3_stmt *st)
 			.row.tries = (uint64_t)sqlite3_column_int64(st, 2),
 			.row.made = (uint64_t)sqlite3_column_int64(st, 3),
 			.row.since = sqlite3_column_int64(st, 4),
-			.lane = lane_find(a->delivery, column(st, 5)),
+			.lane = lane_find(a->delivery, sql_text(st, 5)),
 			.mode = (enum forward_mode)sqlite3_column_int(st, 6),
 			.row.state = (enum delivery_state)sqlite3_column_int(st, 7),
 		};
@@ -446,8 +436,8 @@ read_answer(struct asking *a, sqlite3_stmt *st)
 		return rc;
 	a->answer = spoken_copy(&(struct spoken){
 		.status = (unsigned)sqlite3_column_int(st, 0),
-		.type = column(st, 1), .headers = column(st, 2),
-		.body = column(st, 3) });
+		.type = sql_text(st, 1), .headers = sql_text(st, 2),
+		.body = sql_text(st, 3) });
 	a->is_written = true;
 	return a->answer == NULL ? SQLITE_NOMEM : SQLITE_DONE;
 }

@@ -15,6 +15,7 @@
 #include "delivery_parts.h"
 #include "exec.h"
 #include "http.h"
+#include "sql.h"
 
 #define EVENT_MEMORY	(4u << 20)	/* of one event's texts and body */
 #define BUSY_MOST	1024		/* of one lane: under way, or not written down */
@@ -558,7 +559,7 @@ delivery_query(sqlite3 *db, const char *sql, struct str name, int64_t now)
 
 	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK)
 		return NULL;
-	sqlite3_bind_text64(st, 1, name.p, name.n, SQLITE_STATIC, SQLITE_UTF8);
+	sql_bind(st, 1, name);
 	if (sqlite3_bind_parameter_count(st) > 1)
 		sqlite3_bind_int64(st, 2, now);
 	return st;

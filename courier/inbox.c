@@ -13,6 +13,7 @@
 #include "inbox.h"
 #include "ledger.h"
 #include "repeat_key.h"
+#include "sql.h"
 
 #define INBOX_MARK	0x484b4c54	/* application_id: "HKLT" */
 #define PAGE		8192		/* a webhook of 7 KB in one, measured */
@@ -736,19 +737,12 @@ inbox_commit(struct inbox *b, struct err *e)
 }
 
 static void
-bind_text(sqlite3_stmt *st, int i, struct str s)
-{
-	sqlite3_bind_text64(st, i, s.n == 0 ? "" : s.p, s.n, SQLITE_STATIC,
-	    SQLITE_UTF8);
-}
-
-static void
 bind_text_or_null(sqlite3_stmt *st, int i, struct str s)
 {
 	if (s.n == 0)
 		sqlite3_bind_null(st, i);
 	else
-		bind_text(st, i, s);
+		sql_bind(st, i, s);
 }
 
 static void
@@ -827,13 +821,13 @@ put_known(struct inbox *b, const struct event *ev, const struct key *k,
 	a->stored.repeats++;
 	st = b->st[ST_REPEAT_SEEN];
 	bind_key(st, k, now);
-	bind_text(st, 4, str_of(ev->id));
+	sql_bind(st, 4, str_of(ev->id));
 	sqlite3_bind_int64(st, 5, k->until);
 	if ((code = step(b, ST_REPEAT_SEEN, "counting a repeat", e)) != INBOX_OK)
 		return code;
 	st = b->st[ST_REPEAT_EVENT];
 	sqlite3_bind_int64(st, 1, now);
-	bind_text(st, 2, str_of(a->stored.id));
+	sql_bind(st, 2, str_of(a->stored.id));
 	return step(b, ST_REPEAT_EVENT, "counting a repeat", e);
 }
 
@@ -850,7 +844,7 @@ put_again(struct inbox *b, const struct event *ev, struct inbox_answer *a,
 	bool same = false;
 	int rc;
 
-	bind_text(st, 1, str_of(ev->id));
+	sql_bind(st, 1, str_of(ev->id));
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
 		hook.p = (const char *)sqlite3_column_text(st, 2);
@@ -916,18 +910,18 @@ store(struct inbox *b, const struct event *ev, unsigned flags, struct err *e)
 {
 	sqlite3_stmt *st = b->st[ST_EVENT];
 
-	bind_text(st, 1, str_of(ev->id));
+	sql_bind(st, 1, str_of(ev->id));
 	sqlite3_bind_int64(st, 2, ev->received_at);
-	bind_text(st, 3, ev->hook);
-	bind_text(st, 4, ev->provider);
+	sql_bind(st, 3, ev->hook);
+	sql_bind(st, 4, ev->provider);
 	bind_text_or_null(st, 5, ev->event_id);
 	bind_text_or_null(st, 6, ev->event_type);
 	sqlite3_bind_int64(st, 7, (int64_t)ev->size);
 	sqlite3_bind_int64(st, 8, flags);
-	bind_text(st, 9, ev->method);
-	bind_text(st, 10, ev->target);
+	sql_bind(st, 9, ev->method);
+	sql_bind(st, 10, ev->target);
 	bind_text_or_null(st, 11, ev->remote);
-	bind_text(st, 12, ev->scheme);
+	sql_bind(st, 12, ev->scheme);
 	bind_text_or_null(st, 13, ev->secret);
 	if (ev->signed_at == 0)
 		sqlite3_bind_null(st, 14);
@@ -940,7 +934,7 @@ store(struct inbox *b, const struct event *ev, unsigned flags, struct err *e)
 		sqlite3_bind_null(st, 16);
 	bind_text_or_null(st, 17, ev->request_id);
 	bind_text_or_null(st, 18, ev->trace);
-	bind_text(st, 19, ev->headers);
+	sql_bind(st, 19, ev->headers);
 	if (ev->body.p == NULL && ev->size > 0)
 		sqlite3_bind_null(st, 20);	/* invariant (4) */
 	else
@@ -960,8 +954,8 @@ remember(struct inbox *b, const struct event *ev, const struct key *k,
 		bind_bytes(st, 3, k->by.bytes, KEY_LEN);
 	else
 		sqlite3_bind_null(st, 3);
-	bind_text(st, 4, str_of(k->by.kind));
-	bind_text(st, 5, str_of(ev->id));
+	sql_bind(st, 4, str_of(k->by.kind));
+	sql_bind(st, 5, str_of(ev->id));
 	sqlite3_bind_int64(st, 6, k->until);
 	sqlite3_bind_int64(st, 7, flags);
 	return step(b, ST_SEEN, "remembering", e);
@@ -1051,7 +1045,7 @@ inbox_put(struct inbox *b, const struct event *ev, int64_t now,
 enum inbox_code
 inbox_has_file(struct inbox *b, const char *id, bool *yes, struct err *e)
 {
-	bind_text(b->st[ST_HAS], 1, str_of(id));
+	sql_bind(b->st[ST_HAS], 1, str_of(id));
 	return ask(b, ST_HAS, yes, e);
 }
 
@@ -1129,17 +1123,6 @@ inbox_checkpoint(struct inbox *b, int mode, uint64_t *left, struct err *e)
 
 /* --- rows -------------------------------------------------------------------------- */
 
-static struct str
-column(sqlite3_stmt *st, int i)
-{
-	struct str s;
-
-	/* The pointer first: asking for it may change the length. */
-	s.p = (const char *)sqlite3_column_text(st, i);
-	s.n = (size_t)sqlite3_column_bytes(st, i);
-	return s.p == NULL ? (struct str){ "", 0 } : s;
-}
-
 void
 inbox_row_read(sqlite3_stmt *st, struct inbox_row *r, bool *in_file)
 {
@@ -1151,27 +1134,27 @@ inbox_row_read(sqlite3_stmt *st, struct inbox_row *r, bool *in_file)
 	id_copy(ev->id, sqlite3_column_text(st, 1));
 	memcpy(r->stored.id, ev->id, sizeof(r->stored.id));
 	ev->received_at = sqlite3_column_int64(st, 2);
-	ev->hook = column(st, 3);
-	ev->provider = column(st, 4);
-	ev->event_id = column(st, 5);
-	ev->event_type = column(st, 6);
+	ev->hook = sql_text(st, 3);
+	ev->provider = sql_text(st, 4);
+	ev->event_id = sql_text(st, 5);
+	ev->event_type = sql_text(st, 6);
 	ev->size = (uint64_t)sqlite3_column_int64(st, 7);
 	r->stored.flags = (unsigned)sqlite3_column_int64(st, 8);
 	r->stored.repeats = (uint64_t)sqlite3_column_int64(st, 9);
 	r->last_repeat_at = sqlite3_column_int64(st, 10);
-	ev->method = column(st, 11);
-	ev->target = column(st, 12);
-	ev->remote = column(st, 13);
-	ev->scheme = column(st, 14);
-	ev->secret = column(st, 15);
+	ev->method = sql_text(st, 11);
+	ev->target = sql_text(st, 12);
+	ev->remote = sql_text(st, 13);
+	ev->scheme = sql_text(st, 14);
+	ev->secret = sql_text(st, 15);
 	ev->signed_at = sqlite3_column_int64(st, 16);
 	ev->proven = sqlite3_column_int(st, 17);
 	ev->signed_bytes = sqlite3_column_bytes(st, 18) == sizeof(ev->digest);
 	if (ev->signed_bytes)
 		memcpy(ev->digest, sqlite3_column_blob(st, 18),
 		    sizeof(ev->digest));
-	ev->request_id = column(st, 19);
-	ev->trace = column(st, 20);
-	ev->headers = column(st, 21);
+	ev->request_id = sql_text(st, 19);
+	ev->trace = sql_text(st, 20);
+	ev->headers = sql_text(st, 21);
 	*in_file = sqlite3_column_int(st, 22);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "ledger.h"
+#include "sql.h"
 
 const char ledger_schema[] =
     "CREATE TABLE deliveries (\n"
@@ -156,15 +157,6 @@ ledger_close(struct ledger *l)
 	free(l);
 }
 
-static void
-bind(sqlite3_stmt *st, int i, struct str s)
-{
-	if (s.p == NULL)
-		sqlite3_bind_null(st, i);
-	else
-		sqlite3_bind_text64(st, i, s.p, s.n, SQLITE_STATIC, SQLITE_UTF8);
-}
-
 /* A statement that gives no row. */
 static int
 step(sqlite3_stmt *st)
@@ -189,8 +181,8 @@ number(sqlite3_stmt *st, int64_t *out)
 static void
 bind_key(sqlite3_stmt *st, const struct forward *f, int64_t now)
 {
-	bind(st, 1, f->to);
-	bind(st, 2, f->key);
+	sql_bind_or_null(st, 1, f->to);
+	sql_bind_or_null(st, 2, f->key);
 	if (sqlite3_bind_parameter_count(st) > 2)
 		sqlite3_bind_int64(st, 3, now);
 }
@@ -230,8 +222,8 @@ ledger_add(struct ledger *l, int64_t event, const struct forward *f, int64_t now
 	if (rc != SQLITE_OK)
 		return rc;
 	sqlite3_bind_int64(st, 1, event);
-	bind(st, 2, f->to);
-	bind(st, 3, f->key);
+	sql_bind_or_null(st, 2, f->to);
+	sql_bind_or_null(st, 3, f->key);
 	sqlite3_bind_int(st, 4, f->mode != FORWARD_AFTER ? DELIVERY_MISSED :
 	    behind ? DELIVERY_BEHIND : DELIVERY_WAITS);
 	sqlite3_bind_int64(st, 5, now);
@@ -255,7 +247,7 @@ keep_attempt(struct ledger *l, const struct attempt *a)
 		sqlite3_bind_null(st, 6);
 	else
 		sqlite3_bind_int(st, 6, a->code);
-	bind(st, 7, str_of(a->sentence));
+	sql_bind_or_null(st, 7, str_of(a->sentence));
 	sqlite3_bind_blob64(st, 8, a->output.n > 0 ? a->output.p : "", a->output.n,
 	    SQLITE_STATIC);
 	if ((rc = step(st)) != SQLITE_OK || a->number <= LEDGER_ATTEMPTS)
@@ -321,8 +313,8 @@ ledger_speak(struct ledger *l, int64_t event, const struct spoken *s, int64_t no
 	sqlite3_bind_int64(st, 1, event);
 	sqlite3_bind_int64(st, 2, now);
 	sqlite3_bind_int(st, 3, (int)s->status);
-	bind(st, 4, s->type.n > 0 ? s->type : STR(""));
-	bind(st, 5, s->headers.n > 0 ? s->headers : STR(""));
+	sql_bind_or_null(st, 4, s->type.n > 0 ? s->type : STR(""));
+	sql_bind_or_null(st, 5, s->headers.n > 0 ? s->headers : STR(""));
 	sqlite3_bind_blob64(st, 6, s->body.n > 0 ? s->body.p : "", s->body.n,
 	    SQLITE_STATIC);
 	return step(st);
@@ -334,7 +326,7 @@ ledger_is_asked(struct ledger *l, const char *id, bool *yes)
 	int64_t one = 0;
 	int rc;
 
-	bind(l->st[ST_IS_ASKED], 1, str_of(id));
+	sql_bind_or_null(l->st[ST_IS_ASKED], 1, str_of(id));
 	rc = number(l->st[ST_IS_ASKED], &one);
 	*yes = one == 1;
 	return rc;
@@ -345,7 +337,7 @@ ledger_pause(struct ledger *l, struct str destination, bool on, int64_t now)
 {
 	sqlite3_stmt *st = l->st[on ? ST_PAUSE : ST_RESUME];
 
-	bind(st, 1, destination);
+	sql_bind_or_null(st, 1, destination);
 	if (on)
 		sqlite3_bind_int64(st, 2, now);
 	return step(st);
@@ -362,7 +354,7 @@ ledger_replay(struct ledger *l, int64_t event, struct str destination, int64_t d
 		sqlite3_stmt *st = l->st[i];
 
 		sqlite3_bind_int64(st, 1, event);
-		bind(st, 2, destination);
+		sql_bind_or_null(st, 2, destination);
 		sqlite3_bind_int64(st, 3, due);
 		rc = step(st);
 		*made = rc == SQLITE_OK && sqlite3_changes(l->db) > 0;

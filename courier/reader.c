@@ -11,6 +11,7 @@
 #include "../base/when.h"
 #include "bodies.h"
 #include "reader_parts.h"
+#include "sql.h"
 
 #define FDS_TOGETHER	16	/* descriptors that wait to be sent */
 
@@ -111,13 +112,6 @@ struct walk {
 	struct err	 error;
 };
 
-void
-reader_bind(sqlite3_stmt *st, int i, struct str s)
-{
-	sqlite3_bind_text64(st, i, s.n == 0 ? "" : s.p, s.n, SQLITE_STATIC,
-	    SQLITE_UTF8);
-}
-
 static uint64_t
 number(sqlite3 *db, const char *sql, uint64_t one, int *rc)
 {
@@ -155,10 +149,10 @@ walk_span(struct reader *r, struct walk *w, sqlite3 *db, uint64_t from,
 		return rc;
 	sqlite3_bind_int64(st, 1, (int64_t)from);
 	sqlite3_bind_int64(st, 2, (int64_t)to);
-	reader_bind(st, 3, f->hook);
-	reader_bind(st, 4, f->provider);
-	reader_bind(st, 5, f->type);
-	reader_bind(st, 6, f->event_id);
+	sql_bind(st, 3, f->hook);
+	sql_bind(st, 4, f->provider);
+	sql_bind(st, 5, f->type);
+	sql_bind(st, 6, f->event_id);
 	sqlite3_bind_int64(st, 7, f->since);
 	sqlite3_bind_int64(st, 8, f->until);
 	while (w->left > 0 && *page < READER_PAGE && r->fds < FDS_TOGETHER
@@ -287,7 +281,7 @@ show_one(struct reader *r, struct get *g)
 		return reader_end(r, 0, e.text);
 	rc = sqlite3_prepare_v2(db, show, -1, &st, NULL);
 	if (rc == SQLITE_OK) {
-		reader_bind(st, 1, id);
+		sql_bind(st, 1, id);
 		rc = sqlite3_step(st);
 		if (rc == SQLITE_ROW)
 			ok = say_row(r, st, true, &cursor, &size);

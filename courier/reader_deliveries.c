@@ -11,6 +11,7 @@
 #include "../base/when.h"
 #include "ledger.h"
 #include "reader_parts.h"
+#include "sql.h"
 
 #define PAGE		256		/* rows of one read, or of one order */
 #define OUTPUT_SHOWN	ATTEMPT_OUTPUT
@@ -44,16 +45,6 @@ static const char attempts_of_event[] =
     " JOIN attempts a ON a.delivery = d.n WHERE e.id = ?1"
     " AND (d.n, a.number) > (?2, ?3) ORDER BY d.n, a.number LIMIT ?4";
 
-static struct str
-column(sqlite3_stmt *st, int i)
-{
-	struct str s;
-
-	s.p = (const char *)sqlite3_column_blob(st, i);
-	s.n = (size_t)sqlite3_column_bytes(st, i);
-	return s.p == NULL ? STR("") : s;
-}
-
 /* The one number that a question gives; SQLITE_OK or why not. */
 static int
 number_of(sqlite3 *db, const char *question, int64_t *n)
@@ -72,16 +63,16 @@ say_delivery(struct reader *r, sqlite3_stmt *st, uint64_t *cursor)
 {
 	struct delivery_row row = {
 		.cursor = (uint64_t)sqlite3_column_int64(st, 0),
-		.event = column(st, 1),
-		.hook = str_head(column(st, 2), HOOK_SHOWN),
-		.destination = column(st, 3),
+		.event = sql_text(st, 1),
+		.hook = str_head(sql_text(st, 2), HOOK_SHOWN),
+		.destination = sql_text(st, 3),
 		.state = (enum delivery_state)sqlite3_column_int(st, 4),
 		.tries = (uint64_t)sqlite3_column_int64(st, 5),
 		.made = (uint64_t)sqlite3_column_int64(st, 6),
 		.since = sqlite3_column_int64(st, 7),
 		.due = sqlite3_column_int64(st, 8),
 		.last_at = sqlite3_column_int64(st, 9),
-		.last_sentence = column(st, 10),
+		.last_sentence = sql_text(st, 10),
 	};
 
 	*cursor = row.cursor;
@@ -110,11 +101,11 @@ deliveries_page(struct reader *r, struct deliveries_filter *f, bool *over,
 		    list_deliveries, -1, &st, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_bind_int64(st, 1, (int64_t)f->after);
-		reader_bind(st, 2, f->destination);
+		sql_bind(st, 2, f->destination);
 		sqlite3_bind_int64(st, 3, f->states);
 		sqlite3_bind_int64(st, 4, (int64_t)most);
 		if (f->event.n > 0)
-			reader_bind(st, 5, f->event);
+			sql_bind(st, 5, f->event);
 		else
 			sqlite3_bind_int64(st, 5, (int64_t)end);
 		while (n >= 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
@@ -160,15 +151,15 @@ static int
 say_attempt(struct reader *r, sqlite3_stmt *st)
 {
 	struct attempt_row row = {
-		.destination = column(st, 0),
+		.destination = sql_text(st, 0),
 		.number = (uint64_t)sqlite3_column_int64(st, 1),
 		.at = sqlite3_column_int64(st, 2),
 		.took = (uint64_t)sqlite3_column_int64(st, 3),
 		.outcome = (enum outcome)sqlite3_column_int(st, 4),
 		.code = sqlite3_column_type(st, 5) == SQLITE_NULL ? -1 :
 		    sqlite3_column_int(st, 5),
-		.sentence = column(st, 6),
-		.output = str_head(column(st, 7), OUTPUT_SHOWN),
+		.sentence = sql_text(st, 6),
+		.output = str_head(sql_text(st, 7), OUTPUT_SHOWN),
 	};
 
 	buf_reset(&r->out);
@@ -190,7 +181,7 @@ attempts_page(struct reader *r, struct str id, int64_t behind[2], int *n)
 	if (db == NULL)
 		return 0;
 	if (sqlite3_prepare_v2(db, attempts_of_event, -1, &st, NULL) == SQLITE_OK) {
-		reader_bind(st, 1, id);
+		sql_bind(st, 1, id);
 		sqlite3_bind_int64(st, 2, behind[0]);
 		sqlite3_bind_int64(st, 3, behind[1]);
 		sqlite3_bind_int64(st, 4, ATTEMPTS);
@@ -272,7 +263,7 @@ say_destinations(struct reader *r, sqlite3_stmt *st, int *rc)
 	char name[65];
 
 	while ((*rc = sqlite3_step(st)) == SQLITE_ROW) {
-		struct str next = column(st, 0);
+		struct str next = sql_text(st, 0);
 
 		if (next.n >= sizeof(name))
 			continue;
@@ -524,21 +515,21 @@ replay_page(struct reader *r, struct replaying *p, struct wish *w, struct err *e
 		    -1, &st, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_bind_int64(st, 1, (int64_t)p->after);
-		reader_bind(st, 2, f->hook);
-		reader_bind(st, 3, f->provider);
-		reader_bind(st, 4, f->type);
-		reader_bind(st, 5, f->event_id);
+		sql_bind(st, 2, f->hook);
+		sql_bind(st, 3, f->provider);
+		sql_bind(st, 4, f->type);
+		sql_bind(st, 5, f->event_id);
 		sqlite3_bind_int64(st, 6, f->since);
 		sqlite3_bind_int64(st, 7, f->until);
 		sqlite3_bind_int64(st, 8, PAGE);
-		reader_bind(st, 9, p->what.to);
+		sql_bind(st, 9, p->what.to);
 		sqlite3_bind_int64(st, 10, p->what.states == 0 ? UINT32_MAX :
 		    p->what.states);
-		reader_bind(st, 11, p->what.event);
+		sql_bind(st, 11, p->what.event);
 		sqlite3_bind_int64(st, 12, p->last);
 		while (w->n < PAGE && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 			struct pair_of *o = &w->pairs[w->n];
-			struct str to = column(st, 1);
+			struct str to = sql_text(st, 1);
 
 			if (to.n >= sizeof(o->destination))
 				continue;
@@ -638,7 +629,7 @@ drop_page(struct reader *r, struct wish *w, int64_t *last, struct err *e)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(db, to_drop, -1, &st, NULL);
 	if (rc == SQLITE_OK) {
-		reader_bind(st, 1, w->destination);
+		sql_bind(st, 1, w->destination);
 		sqlite3_bind_int64(st, 2, *last);
 		sqlite3_bind_int64(st, 3, PAGE);
 		while (w->n < PAGE && (rc = sqlite3_step(st)) == SQLITE_ROW)

@@ -25,7 +25,6 @@ int	reader_say(struct reader *, enum wire_type, int fd);
 int	reader_send(struct reader *);
 /* The end of an answer, sent. */
 int	reader_end(struct reader *, uint64_t cursor, const char *error);
-void	reader_bind(sqlite3_stmt *, int i, struct str);
 
 /* Each reads the rest of its question and answers it; -1: end the connection. */
 int	reader_list_deliveries(struct reader *, struct get *);
