@@ -13,14 +13,6 @@ free_port
 mkdir "$T/out"
 chmod 1777 "$T/out"
 
-# program NAME: a script that destinations run; $OUT is where it may write
-program() {
-	{
-		printf '#!/bin/sh\nOUT=%s\n' "$T/out"
-		cat
-	} >"$T/bin/$1"
-	chmod 755 "$T/bin/$1"
-}
 # Each says when it begins and ends.
 program note <<'END'
 echo "$HOOKLATCH_EVENT_ID" >>"$OUT/$HOOKLATCH_DESTINATION"

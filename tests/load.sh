@@ -36,6 +36,15 @@ serve_conf() {
 	sed -e "s#@T@#$T#g" >"$T/hooklatch.json"
 }
 
+# program NAME: a script that destinations run; $OUT is where it may write
+program() {
+	{
+		printf '#!/bin/sh\nOUT=%s\n' "$T/out"
+		cat
+	} >"$T/bin/$1"
+	chmod 755 "$T/bin/$1"
+}
+
 # The status of GET /health; 000 when nobody answers.
 health() {
 	curl -s -o /dev/null -w '%{http_code}' --max-time 2 \

@@ -18,14 +18,6 @@ free_port
 mkdir "$T/out"
 chmod 1777 "$T/out"
 
-# program NAME: a script that destinations run; $OUT is where it may write
-program() {
-	{
-		printf '#!/bin/sh\nOUT=%s\n' "$T/out"
-		cat
-	} >"$T/bin/$1"
-	chmod 755 "$T/bin/$1"
-}
 # It fails while there is a file that says so.
 program take <<'END'
 echo "$HOOKLATCH_EVENT_ID" >>"$OUT/$HOOKLATCH_DESTINATION.tried"
