@@ -3,11 +3,11 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/os.h"
@@ -628,8 +628,8 @@ follow_inbox(struct handler *h)
 {
 	const struct conf *c = h->setting->conf;
 
-	if (h->link == NULL && (conf_keeps(c->inbox_kind) || conf_delivers(c) || c->metrics.n > 0 ||
-	    c->quarantine.n > 0 || routes_ask(h->setting->routes)))
+	if (h->link == NULL && (conf_keeps(c->inbox_kind) || conf_delivers(c) ||
+	    c->metrics.n > 0 || c->quarantine.n > 0 || routes_ask(h->setting->routes)))
 		h->link = link_new(c->courier, c->courier_user);
 }
 

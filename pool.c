@@ -73,7 +73,7 @@ pool_read_setting(const char *conf_path, uint64_t generation, struct err *e)
 		bundle_free(b);
 		return NULL;
 	}
-	return setting_new(b, conf_path == NULL ? "environment" : conf_path,
+	return setting_new(b, conf_path == NULL ? CONF_ENVIRONMENT : conf_path,
 	    generation, e);
 }
 

@@ -268,7 +268,7 @@ check_ours(struct report *r, const char *path, uint64_t *most, bool *certs)
 		report_say(r, true, NULL, str_of(e.text));
 		goto out;
 	}
-	buf_printf(&r->text, "%s: inbox %.*s", path != NULL ? path : "environment",
+	buf_printf(&r->text, "%s: inbox %.*s", path != NULL ? path : CONF_ENVIRONMENT,
 	    STR_ARG(c->inbox));
 	if (conf_keeps(c->inbox_kind))
 		buf_printf(&r->text, ", courier unix:%.*s", STR_ARG(c->courier));
@@ -584,7 +584,7 @@ check_run(const struct command *self, int argc, char **argv, struct err *e)
 		return rc;
 	}
 	r.json = o.json;
-	r.name = str_of(o.config != NULL ? o.config : "environment");
+	r.name = str_of(o.config != NULL ? o.config : CONF_ENVIRONMENT);
 	/* A web server's files can be looked at without a configuration of ours. */
 	if (o.config != NULL || (o.nginx == NULL && o.apache == NULL) ||
 	    getenv("SECRET") != NULL)
