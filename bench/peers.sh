@@ -37,6 +37,8 @@ kafka      memory    sig,json  100k     hooklatch, Kafka (a mock, in memory) as 
 kafkaone   memory    sig,json  100k     hooklatch, Kafka (a mock, in memory), one publish for each event
 pubsub     memory    sig,json  1m       hooklatch, Pub/Sub (an emulator, in memory) as the inbox
 pubsubone  memory    sig,json  1m       hooklatch, Pub/Sub (an emulator, in memory), one publish for each event
+pubsubnode memory    sig,json  1m       Node and the client of Google, Pub/Sub (an emulator), a publish for each request
+pubsubwait memory    sig,json  1m       the same, its client gathering for up to 10 ms
 trusting   trap      sig       25m      checks nothing and is said to
 forgetful  trapcount sig,json  25m      keeps nothing and is said to
 '
@@ -77,6 +79,10 @@ lacks() {
 	xadd | redis | redisone)
 		command -v redis-server >/dev/null || echo redis-server
 		command -v redis-benchmark >/dev/null || echo redis-tools
+		;;
+	pubsubnode | pubsubwait)
+		emulator_missing
+		[ -d node_modules/@google-cloud/pubsub ] || echo "@google-cloud/pubsub (npm ci)"
 		;;
 	pubsub*) emulator_missing ;;
 	nats | natsone) command -v nats-server >/dev/null || echo nats-server ;;
@@ -128,7 +134,7 @@ variants() {
 # warm_up NAME: seconds that are not counted; Java compiles what it has run often enough
 warm_up() {
 	case $1 in
-	pubsub*) echo 12 ;;
+	pubsub*) echo 30 ;;
 	*) echo 1 ;;
 	esac
 }
@@ -213,6 +219,17 @@ redis_start() {
 	within 10 redis-cli -p "$ENGINE" PING
 }
 
+# Its topic is projects/p/topics/hooks.
+topic_start() {
+	local server=$PORT
+	free_port
+	export PUBSUB_EMULATOR_HOST=127.0.0.1:$PORT
+	start engine "$(emulator_program)" --host=127.0.0.1 --port="$PORT"
+	PORT=$server
+	within 40 curl -sf -X PUT -H 'Content-Type: application/json' -d '{}' \
+	    "http://$PUBSUB_EMULATOR_HOST/v1/projects/p/topics/hooks"
+}
+
 # engine_start NAME COURIER: its server, then the courier that puts into it
 engine_start() {
 	local weak='"durability": "engine-default",' url server=$PORT
@@ -235,11 +252,7 @@ engine_start() {
 		url=kafka://$(cat "$R/kafka")/events
 		;;
 	pubsub*)
-		free_port
-		export PUBSUB_EMULATOR_HOST=127.0.0.1:$PORT
-		start engine "$(emulator_program)" --host=127.0.0.1 --port="$PORT"
-		within 40 curl -sf -X PUT -H 'Content-Type: application/json' -d '{}' \
-		    "http://$PUBSUB_EMULATOR_HOST/v1/projects/p/topics/hooks" || return 1
+		topic_start || return 1
 		url=pubsub:projects/p/topics/hooks weak=
 		;;
 	esac
@@ -354,6 +367,11 @@ peer_start() {
 		;;
 	redis | nats | kafka | pubsub)
 		engine_start "$1" hooklatch-courier
+		;;
+	pubsubnode | pubsubwait)
+		topic_start || return 1
+		start node node bench/peers/push_pubsub.js "$PORT" "$WORKERS" \
+		    "$([ "$1" = pubsubnode ] && echo 1 || echo 100)"
 		;;
 	esac
 }

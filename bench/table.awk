@@ -157,6 +157,8 @@ function ratios(cell,	q, p99) {
 	batching(cell, "nats", "natsone", "NATS")
 	batching(cell, "kafka", "kafkaone", "Kafka")
 	batching(cell, "pubsub", "pubsubone", "Pub/Sub")
+	ratio(cell, "pubsub -", "pubsubnode -", "", "Pub/Sub / Google's client, a publish for each")
+	ratio(cell, "pubsub -", "pubsubwait -", "", "Pub/Sub / Google's client, gathering")
 	if ((cell, "durable -") in done) {
 		p99 = median(cell, "durable -", 9)
 		printf "\nDurable, p99: %s ms (wanted: under 20; %s).\n", ms(p99),
