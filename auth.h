@@ -78,14 +78,20 @@ struct str	auth_event_type(const struct route *, struct request *q);
 bool		auth_digest(const struct route *, struct request *q,
 		    const struct verdict *, unsigned char digest[32]);
 
+/* How much of an event somebody will read. */
+enum auth_detail {
+	AUTH_NAMED,	/* event_id, event_type, scheme, secret, signed_at, and how
+			 * long an id counts: proven, refuse_replay, remember, merge */
+	AUTH_SHOWN,	/* also headers and target */
+	AUTH_KEPT,	/* also what a repeat is known by: signed_bytes, digest */
+};
+
 /*
- * All of an event that comes from the verdict and the provider's file: event_id,
- * event_type, headers, target, scheme, secret, signed_at, signed_bytes and digest
- * (where a repeat is known by it), proven, refuse_replay, remember, merge.  false
- * when the arena is full.
+ * What of an event comes from the verdict and the provider's file.  false when the
+ * arena is full.
  */
 bool		auth_event(const struct route *, struct request *q,
-		    const struct verdict *, struct event *);
+		    const struct verdict *, enum auth_detail, struct event *);
 
 /*
  * Where the request holds the secret itself (a static header, a query field, a

@@ -274,14 +274,12 @@ auth_stored_target(const struct route *r, struct request *q)
 
 bool
 auth_event(const struct route *r, struct request *q, const struct verdict *v,
-    struct event *ev)
+    enum auth_detail detail, struct event *ev)
 {
 	bool proven;
 
 	ev->event_id = auth_event_id(r, q, v, &proven);
 	ev->event_type = auth_event_type(r, q);
-	ev->headers = auth_stored_headers(r, q);
-	ev->target = auth_stored_target(r, q);
 	ev->scheme = str_of(v->scheme);
 	ev->secret = v->secret;
 	ev->signed_at = v->signed_at;
@@ -290,12 +288,17 @@ auth_event(const struct route *r, struct request *q, const struct verdict *v,
 	ev->remember = r->provider->remember;
 	ev->merge = ev->event_id.n > 0 ? 0 : r->provider->event.merge;
 	ev->signed_bytes = false;
-	if ((ev->event_id.n > 0 && !proven) || ev->refuse_replay)
-		ev->signed_bytes = auth_digest(r, q, v, ev->digest);
-	if (ev->merge > 0) {
+	if (detail == AUTH_NAMED)
+		return !arena_full(q->arena);
+	ev->headers = auth_stored_headers(r, q);
+	ev->target = auth_stored_target(r, q);
+	if (detail == AUTH_KEPT && ev->merge > 0) {
 		/* A retry may be signed anew, at another time: the body decides. */
 		digest_sha256(q->body, ev->digest);
 		ev->signed_bytes = true;
+	} else if (detail == AUTH_KEPT &&
+	    ((ev->event_id.n > 0 && !proven) || ev->refuse_replay)) {
+		ev->signed_bytes = auth_digest(r, q, v, ev->digest);
 	}
 	return ev->headers.p != NULL && ev->target.p != NULL &&
 	    !arena_full(q->arena);

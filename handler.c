@@ -330,10 +330,23 @@ trace_of(const struct request *q)
 	return arena_str(q->arena, str_of(text));
 }
 
+/*
+ * Nobody hears more of it than the log line and the application behind us, or the
+ * line of "stdout:", or whoever keeps it or hands it on.
+ */
+static enum auth_detail
+detail_wanted(const struct setting *s, const struct route *r)
+{
+	if (conf_keeps(s->conf->inbox_kind) || r->nrules > 0)
+		return AUTH_KEPT;
+	return s->conf->inbox_kind == INBOX_STDOUT ? AUTH_SHOWN : AUTH_NAMED;
+}
+
 /* handshake: its own answer goes back.  false when the arena is full. */
 static bool
-event_of(const struct route *r, struct request *q, const struct verdict *v,
-    int64_t now, const unsigned char dice[10], bool handshake, struct event *e)
+event_of(const struct setting *s, const struct route *r, struct request *q,
+    const struct verdict *v, int64_t now, const unsigned char dice[10],
+    bool handshake, struct event *e)
 {
 	*e = (struct event){
 		.received_at = now,
@@ -349,7 +362,7 @@ event_of(const struct route *r, struct request *q, const struct verdict *v,
 		.within = (uint32_t)r->deadline,
 	};
 	event_mint(e->id, now, dice);
-	return auth_event(r, q, v, e) &&
+	return auth_event(r, q, v, detail_wanted(s, r), e) &&
 	    deliver_choose(r->rules, r->nrules, q, e->event_type, !handshake,
 	    &e->deliver);
 }
@@ -509,8 +522,8 @@ handler_decide(const struct setting *s, struct request *q,
 		return say(d, or_default(&p->malformed, 400), "malformed");
 
 	d.action = ACT_STORE;
-	if (!event_of(r, q, &d.verdict, now, dice, hs.step == HANDSHAKE_ANSWER,
-	    &d.event))
+	if (!event_of(s, r, q, &d.verdict, now, dice,
+	    hs.step == HANDSHAKE_ANSWER, &d.event))
 		return say(d, handler_later(r), "worker-memory");
 	if (hs.step == HANDSHAKE_ANSWER)
 		d.answer = hs.answer;

@@ -143,7 +143,7 @@ judge_request(const struct route *r, struct request *q, const struct example *x,
 		if (out->hs.step == HANDSHAKE_VERIFY)
 			out->hs = again;
 		out->key_id = key_named(r, q, &out->verdict);
-		auth_event(r, q, &out->verdict, &out->event);
+		auth_event(r, q, &out->verdict, AUTH_KEPT, &out->event);
 	}
 	out->answered = out->hs.step == HANDSHAKE_ANSWER ||
 	    out->hs.step == HANDSHAKE_REFUSE;

@@ -1310,7 +1310,7 @@ make_event(const char *file, const char *headers, const char *body,
 	make_request(&q, headers, body, target);
 	*v = auth_verify(r, &q, NULL, T);
 	*ev = (struct event){ .body_fd = -1 };
-	CHECK(auth_event(r, &q, v, ev), "an event is made");
+	CHECK(auth_event(r, &q, v, AUTH_KEPT, ev), "an event is made");
 }
 
 static bool
