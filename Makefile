@@ -111,7 +111,7 @@ UNIT	= base json conf service frame request wire inbox providers repeats auth \
 	  delivery deliver
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json token source place \
-	  dump rewrite letter stats
+	  dump rewrite letter stats plain
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
     $(call obj,frame handler link counted $(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "plain.h"
 #include "utf8.h"
 
 void
@@ -123,6 +124,20 @@ buf_printf(struct buf *b, const char *fmt, ...)
 }
 
 void
+buf_num(struct buf *b, int64_t v)
+{
+	char text[20], *p = text + sizeof(text);
+	uint64_t left = v < 0 ? -(uint64_t)v : (uint64_t)v;
+
+	do
+		*--p = (char)('0' + left % 10);
+	while ((left /= 10) > 0);
+	if (v < 0)
+		*--p = '-';
+	buf_put(b, (struct str){ p, (size_t)(text + sizeof(text) - p) });
+}
+
+void
 buf_drop(struct buf *b, size_t n)
 {
 	if (n >= b->n) {
@@ -133,57 +148,68 @@ buf_drop(struct buf *b, size_t n)
 	memmove(b->p, b->p + n, b->n);
 }
 
+static void
+put_escape(struct buf *b, unsigned char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	char u[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+	size_t n = 2;
+
+	switch (c) {
+	case '"': case '\\':
+		u[1] = (char)c;
+		break;
+	case '\n':
+		u[1] = 'n';
+		break;
+	case '\r':
+		u[1] = 'r';
+		break;
+	case '\t':
+		u[1] = 't';
+		break;
+	default:
+		n = sizeof(u);
+	}
+	buf_put(b, (struct str){ u, n });
+}
+
+/* How many bytes of other than ASCII stand as they are; *bare: they are a control. */
+static size_t
+foreign(const char *p, size_t n, bool *bare)
+{
+	const unsigned char *at = (const unsigned char *)p;
+	size_t len = utf8_length(at, n);
+
+	/* U+0080 to U+009F are controls too, of a terminal. */
+	*bare = len == 2 && at[0] == 0xc2 && at[1] < 0xa0;
+	return len;
+}
+
 void
 buf_json(struct buf *b, struct str s)
 {
-	static const char hex[] = "0123456789abcdef";
-	const unsigned char *p = (const unsigned char *)s.p;
-	size_t i = 0, plain = 0;
+	const char *p = s.p, *end = s.p + s.n, *from = p;
 
 	buf_putc(b, '"');
-	while (i < s.n) {
-		unsigned char c = p[i];
-		size_t n;
+	while ((p = plain_end(p, end, true)) < end) {
+		bool control = false;
+		size_t n = foreign(p, (size_t)(end - p), &control);
 
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-			i++;
+		if (n > 0 && !control) {
+			p += n;
 			continue;
 		}
-		if (c >= 0x80 && (n = utf8_length(p + i, s.n - i)) > 0) {
-			/* U+0080 to U+009F are controls too, of a terminal. */
-			if (c != 0xc2 || p[i + 1] >= 0xa0) {
-				i += n;
-				continue;
-			}
-		}
-		buf_put(b, (struct str){ s.p + plain, i - plain });
-		i++;
-		if (c == '"' || c == '\\') {
-			buf_putc(b, '\\');
-			buf_putc(b, (char)c);
-		} else if (c == '\n') {
-			buf_put(b, STR("\\n"));
-		} else if (c == '\r') {
-			buf_put(b, STR("\\r"));
-		} else if (c == '\t') {
-			buf_put(b, STR("\\t"));
-		} else if (c < 0x80) {
-			char u[6] = { '\\', 'u', '0', '0', hex[c >> 4],
-				hex[c & 15] };
-
-			buf_put(b, (struct str){ u, sizeof(u) });
-		} else if (c == 0xc2 && i < s.n && p[i] >= 0x80 &&
-		    p[i] < 0xa0) {
-			char u[6] = { '\\', 'u', '0', '0', hex[p[i] >> 4],
-				hex[p[i] & 15] };
-
-			buf_put(b, (struct str){ u, sizeof(u) });
-			i++;
-		} else {
+		buf_put(b, (struct str){ from, (size_t)(p - from) });
+		if (control)
+			put_escape(b, (unsigned char)p[1]);
+		else if ((unsigned char)*p < 0x80)
+			put_escape(b, (unsigned char)*p);
+		else
 			buf_put(b, STR("\xef\xbf\xbd"));
-		}
-		plain = i;
+		p += control ? n : 1;
+		from = p;
 	}
-	buf_put(b, (struct str){ s.p + plain, i - plain });
+	buf_put(b, (struct str){ from, (size_t)(end - from) });
 	buf_putc(b, '"');
 }

@@ -31,6 +31,8 @@ void		buf_putc(struct buf *, char);
 void		buf_printf(struct buf *, const char *fmt, ...)
 		    __attribute__((format(printf, 2, 3)));
 
+void		buf_num(struct buf *, int64_t);	/* decimal */
+
 /* Room for n bytes at the end, counted as written; NULL when bad. */
 char		*buf_take(struct buf *, size_t n);
 

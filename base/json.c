@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 /* A type of json-c's; ours is a function. */
 #define json_bool	json_c_bool
@@ -16,78 +13,10 @@
 #undef json_bool
 
 #include "json.h"
+#include "plain.h"
 #include "utf8.h"
 
 #define DEPTH_MAX	1024	/* whatever the caller's limit is */
-
-/* --- strings, sixteen bytes at a time ----------------------------------- */
-
-/*
- * The first byte that a string cannot hold as it is, or that is not ASCII: a
- * control byte, '"', '\', 0x80 and above.  As signed bytes the first and the
- * last are all those below 0x20.
- */
-static inline const char *
-string_plain(const char *p, const char *end)
-{
-#ifdef __SSE2__
-	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'),
-	    space = _mm_set1_epi8(0x20);
-
-	while (end - p >= 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		int hit = _mm_movemask_epi8(_mm_or_si128(
-		    _mm_cmplt_epi8(v, space),
-		    _mm_or_si128(_mm_cmpeq_epi8(v, quote),
-		    _mm_cmpeq_epi8(v, slash))));
-
-		if (hit != 0)
-			return p + __builtin_ctz((unsigned)hit);
-		p += 16;
-	}
-#else
-	/* The same with eight: a byte's top bit is set where something is. */
-	const uint64_t ones = UINT64_C(0x0101010101010101), top = ones << 7;
-
-	while (end - p >= 8) {
-		uint64_t v, quote, slash;
-
-		memcpy(&v, p, 8);
-		quote = v ^ (ones * '"');
-		slash = v ^ (ones * '\\');
-		if (((v | (v - ones * 0x20) | (quote - ones) |
-		    (slash - ones)) & top) != 0)
-			break;
-		p += 8;
-	}
-#endif
-	while (p < end && (unsigned char)*p >= 0x20 &&
-	    (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
-		p++;
-	return p;
-}
-
-/* The same in a text that was scanned: only '"' and '\' matter. */
-static inline const char *
-string_stop(const char *p, const char *end)
-{
-#ifdef __SSE2__
-	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
-
-	while (end - p >= 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		int hit = _mm_movemask_epi8(_mm_or_si128(
-		    _mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)));
-
-		if (hit != 0)
-			return p + __builtin_ctz((unsigned)hit);
-		p += 16;
-	}
-#endif
-	while (p < end && *p != '"' && *p != '\\')
-		p++;
-	return p;
-}
 
 static inline bool
 is_space(char c)
@@ -166,7 +95,7 @@ scan_string(struct scan *s)
 	const char *p = s->p, *end = s->end;
 
 	for (;;) {
-		p = string_plain(p, end);
+		p = plain_end(p, end, false);
 		if (p == end)
 			return stop(s, p, "a string does not end");
 		if (*p == '"') {
@@ -427,7 +356,7 @@ static inline const char *
 find_quote(const char *p, const char *end)
 {
 	for (;;) {
-		p = string_stop(p, end);
+		p = plain_quote(p, end);
 		if (p == end || *p == '"')
 			return p;
 		p += end - p >= 2 ? 2 : 1;

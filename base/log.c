@@ -271,7 +271,7 @@ line_num(struct line *l, const char *name, int64_t value)
 	struct buf b = line_buf(l, LOG_LINE_MAX - TAIL);
 
 	put_name(&b, l, name);
-	buf_printf(&b, "%lld", (long long)value);
+	buf_num(&b, value);
 	line_keep(l, &b);
 }
 
