@@ -882,8 +882,9 @@ check_names(struct walk *w, const struct json_object *o)
 			if (one.p != NULL && name_is(raw, one))
 				return refuse(w->e, w->doc,
 				    (size_t)(again - w->begin),
-				    "the name \"%.*s\" stands here for the "
-				    "second time", (int)raw.n, raw.p);
+				    "the name \"%.*s%s\" stands here for the "
+				    "second time", STR_ARG(str_head(raw, 60)),
+				    raw.n > 60 ? "..." : "");
 		}
 		w->p = here;
 	} while (walk_comma(w));
