@@ -4,9 +4,12 @@
  *
  *	make build/bench/inbox-commit
  *	build/bench/inbox-commit DIRECTORY [BATCH [SIZE [EVENTS]]]
+ *	build/bench/inbox-commit --growth DIRECTORY BATCH SIZE EVENTS
  *
  * Prints events/s for events without an id, with a proven id, and with an id that
- * nothing proves (GitHub's: the dearest kind of promise 4).
+ * nothing proves (GitHub's: the dearest kind of promise 4).  --growth: only the last
+ * of these, a line whenever the inbox has doubled, of the GROWTH events before it;
+ * then how long it takes until such an inbox is open again.
  */
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -21,6 +24,8 @@
 #include "../base/when.h"
 #include "../courier/checkpoint.h"
 #include "../courier/inbox.h"
+
+#define GROWTH	10000u		/* events that are measured */
 
 static double
 seconds(void)
@@ -82,69 +87,147 @@ fill(struct event *ev, struct str body, char *event_id, bool ids, bool proven)
 	}
 }
 
+/* An inbox, and what has been put into it. */
+struct run {
+	struct log		 log;
+	struct inbox		*inbox;
+	struct checkpoint	*checkpoint;
+	struct str		 body;
+	bool			 ids, proven;
+	double			 start, worked;		/* of this measure */
+};
+
 static void
-measure(const char *dir, const char *name, bool ids, bool proven, unsigned batch,
-    size_t size, unsigned events)
+run_open(struct run *r, const char *path)
 {
 	static const struct inbox_limits limits = { .remember = 86400000 };
-	struct log log = { .fd = 2, .program = "inbox-commit" };
-	char path[4096], *body = malloc(size), event_id[EVENT_ID_LEN];
-	struct inbox *b;
-	struct checkpoint *c;
+	struct err e;
+
+	r->log = (struct log){ .fd = 2, .program = "inbox-commit" };
+	r->inbox = inbox_new(path, &limits, &r->log);
+	if (r->inbox == NULL ||
+	    (r->checkpoint = checkpoint_start(r->inbox, &r->log, &e)) == NULL ||
+	    inbox_settle(r->inbox, &e) != INBOX_OK)
+		fail(&e);
+}
+
+static void
+run_close(struct run *r)
+{
+	checkpoint_stop(r->checkpoint);
+	inbox_free(r->inbox);
+}
+
+static void
+run_batch(struct run *r, unsigned batch)
+{
+	char event_id[EVENT_ID_LEN];
 	struct inbox_answer a;
 	struct event ev;
 	struct err e;
-	double start, took, worked;
-	unsigned i, n;
 
-	snprintf(path, sizeof(path), "%s/%s.db", dir, name);
-	memset(body, 'x', size);
-	b = inbox_new(path, &limits, &log);
-	if (b == NULL || (c = checkpoint_start(b, &log, &e)) == NULL
-	    || inbox_settle(b, &e) != INBOX_OK)
+	if (inbox_begin(r->inbox, &e) != INBOX_OK)
 		fail(&e);
-	worked = cpu();
-	start = seconds();
-	for (n = 0; n < events; n += batch) {
-		if (inbox_begin(b, &e) != INBOX_OK)
-			fail(&e);
-		for (i = 0; i < batch; i++) {
-			fill(&ev, (struct str){ body, size }, event_id, ids,
-			    proven);
-			if (inbox_put(b, &ev, when_now(), &a, &e) != INBOX_OK)
-				fail(&e);
-		}
-		if (inbox_commit(b, &e) != INBOX_OK)
-			fail(&e);
-		if (checkpoint_turn(c, &e) != INBOX_OK)
+	for (unsigned i = 0; i < batch; i++) {
+		fill(&ev, r->body, event_id, r->ids, r->proven);
+		if (inbox_put(r->inbox, &ev, when_now(), &a, &e) != INBOX_OK)
 			fail(&e);
 	}
-	took = seconds() - start;
-	worked = cpu() - worked;
+	if (inbox_commit(r->inbox, &e) != INBOX_OK ||
+	    checkpoint_turn(r->checkpoint, &e) != INBOX_OK)
+		fail(&e);
+}
+
+static void
+run_begin(struct run *r)
+{
+	r->worked = cpu();
+	r->start = seconds();
+}
+
+static void
+run_tell(struct run *r, const char *what, unsigned n, unsigned batch)
+{
+	double took = seconds() - r->start, worked = cpu() - r->worked;
+
 	printf("%-8s %8.0f events/s  (batches of %u, %.2f ms each, %.0f us of "
-	    "CPU for an event)\n", name, n / took, batch, took * 1e3 * batch / n,
+	    "CPU for an event)\n", what, n / took, batch, took * 1e3 * batch / n,
 	    worked * 1e6 / n);
 	fflush(stdout);
-	checkpoint_stop(c);
-	inbox_free(b);
-	free(body);
+}
+
+static void
+measure(const char *dir, const char *name, bool ids, bool proven, unsigned batch,
+    struct str body, unsigned events)
+{
+	struct run r = { .body = body, .ids = ids, .proven = proven };
+	char path[4096];
+	unsigned n;
+
+	snprintf(path, sizeof(path), "%s/%s.db", dir, name);
+	run_open(&r, path);
+	run_begin(&r);
+	for (n = 0; n < events; n += batch)
+		run_batch(&r, batch);
+	run_tell(&r, name, n, batch);
+	run_close(&r);
+}
+
+static void
+grow(const char *dir, unsigned batch, struct str body, unsigned events)
+{
+	struct run r = { .body = body, .ids = true };
+	unsigned next = GROWTH;
+	char path[4096], what[32];
+
+	snprintf(path, sizeof(path), "%s/growth.db", dir);
+	run_open(&r, path);
+	for (unsigned n = 0; n < events; n += batch) {
+		if (n + GROWTH >= next && n + GROWTH < next + batch)
+			run_begin(&r);
+		run_batch(&r, batch);
+		if (n + batch >= next) {
+			snprintf(what, sizeof(what), "%u", n + batch);
+			run_tell(&r, what, GROWTH, batch);
+			next *= 2;
+		}
+	}
+	run_close(&r);
+	run_begin(&r);
+	run_open(&r, path);
+	printf("open again after %.0f ms\n", (seconds() - r.start) * 1e3);
+	run_close(&r);
 }
 
 int
 main(int argc, char **argv)
 {
-	unsigned batch = argc > 2 ? (unsigned)atoi(argv[2]) : 64;
-	size_t size = argc > 3 ? (size_t)atol(argv[3]) : 7168;
-	unsigned events = argc > 4 ? (unsigned)atoi(argv[4]) : 20000;
+	bool growth = argc > 1 && strcmp(argv[1], "--growth") == 0;
+	char **arg = argv + growth;
+	unsigned batch, events;
+	struct str body;
+	char *bytes;
 
-	if (argc < 2) {
-		fprintf(stderr, "usage: inbox-commit DIRECTORY [BATCH [SIZE "
+	argc -= growth;
+	batch = argc > 2 ? (unsigned)atoi(arg[2]) : 64;
+	body.n = argc > 3 ? (size_t)atol(arg[3]) : 7168;
+	events = argc > 4 ? (unsigned)atoi(arg[4]) : 20000;
+	if (argc < (growth ? 5 : 2) || batch == 0 ||
+	    (bytes = malloc(body.n + 1)) == NULL) {
+		fprintf(stderr, "usage: inbox-commit [--growth] DIRECTORY [BATCH [SIZE "
 		    "[EVENTS]]]\n");
 		return 64;
 	}
-	mkdir(argv[1], 0700);
-	measure(argv[1], "none", false, false, batch, size, events);
-	measure(argv[1], "proven", true, true, batch, size, events);
-	measure(argv[1], "unproven", true, false, batch, size, events);
+	memset(bytes, 'x', body.n);
+	body.p = bytes;
+	mkdir(arg[1], 0700);
+	if (growth) {
+		grow(arg[1], batch, body, events);
+	} else {
+		measure(arg[1], "none", false, false, batch, body, events);
+		measure(arg[1], "proven", true, true, batch, body, events);
+		measure(arg[1], "unproven", true, false, batch, body, events);
+	}
+	free(bytes);
 	return 0;
 }
