@@ -59,7 +59,7 @@ JUDGE	= $(LEAVES) request body template condition reply answer \
 PROVIDERS = provider_find provider_texts
 ROAD	= frame handler link lacking counted pool fcgi_main
 COURIER	= courier/main courier/door courier/store_sqlite courier/batch courier/bodies \
-	  courier/inbox courier/repeat_key courier/gather courier/retention \
+	  courier/inbox courier/repeat_key courier/seen courier/gather courier/retention \
 	  courier/checkpoint courier/reader courier/reader_deliveries \
 	  courier/half courier/transfer courier/keys courier/vault \
 	  courier/captured courier/quarantine courier/errands \
@@ -107,7 +107,7 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 
 # --- tests -------------------------------------------------------------------
 UNIT	= base json conf service frame request wire inbox providers repeats auth \
-	  handler webserver keys parked aside fetch exec letter oauth1 stats ledger \
+	  handler webserver keys parked aside seen fetch exec letter oauth1 stats ledger \
 	  delivery deliver
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json token source place \
@@ -118,14 +118,14 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/test.h \
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 $(BUILD)/tests/test_inbox: tests/unit/test_inbox.c tests/unit/test.h \
-    $(call obj,courier/inbox courier/ledger courier/repeat_key courier/gather \
+    $(call obj,courier/inbox courier/ledger courier/repeat_key courier/seen courier/gather \
     courier/bodies courier/retention $(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -lsqlite3 -ljson-c -lcrypto
 
 $(BUILD)/tests/test_ledger: tests/unit/test_ledger.c tests/unit/test.h \
-    $(call obj,courier/inbox courier/ledger courier/repeat_key courier/gather \
+    $(call obj,courier/inbox courier/ledger courier/repeat_key courier/seen courier/gather \
     courier/bodies courier/retention $(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
@@ -133,7 +133,7 @@ $(BUILD)/tests/test_ledger: tests/unit/test_ledger.c tests/unit/test.h \
 
 $(BUILD)/tests/test_delivery: tests/unit/test_delivery.c tests/unit/test.h \
     $(call obj,courier/delivery courier/asking courier/batch courier/checkpoint courier/retention \
-    courier/bodies courier/inbox courier/ledger courier/repeat_key courier/gather \
+    courier/bodies courier/inbox courier/ledger courier/repeat_key courier/seen courier/gather \
     courier/half courier/attempt courier/exec courier/http courier/google courier/oauth1 \
     courier/transfer \
     courier/store_sqlite courier/totals $(WALL) $(BASE))
@@ -142,7 +142,7 @@ $(BUILD)/tests/test_delivery: tests/unit/test_delivery.c tests/unit/test.h \
 	    -lsqlite3 -lcurl -ljson-c -lcrypto
 
 $(BUILD)/tests/test_repeats: tests/unit/test_repeats.c tests/unit/test.h \
-    $(call obj,courier/inbox courier/ledger courier/repeat_key courier/gather \
+    $(call obj,courier/inbox courier/ledger courier/repeat_key courier/seen courier/gather \
 	courier/bodies courier/retention \
 	$(SAMPLE) $(JUDGE) $(WALL) $(BASE) $(PROVIDERS))
 	@mkdir -p $(@D)
@@ -151,10 +151,15 @@ $(BUILD)/tests/test_repeats: tests/unit/test_repeats.c tests/unit/test.h \
 
 $(BUILD)/tests/test_aside: tests/unit/test_aside.c tests/unit/test.h \
     $(call obj,courier/captured courier/quarantine courier/errands courier/bodies \
-    courier/inbox courier/ledger courier/repeat_key courier/gather $(WALL) $(BASE))
+    courier/inbox courier/ledger courier/repeat_key courier/seen courier/gather $(WALL) $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -Wl,--wrap=fsync -o $@ $< \
 	    $(filter %.o,$^) -lsqlite3 -ljson-c -lcrypto
+
+$(BUILD)/tests/test_seen: tests/unit/test_seen.c tests/unit/test.h courier/seen.c courier/seen.h \
+    $(call obj,$(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -lsqlite3 -ljson-c -lcrypto
 
 $(BUILD)/tests/test_fetch: tests/unit/test_fetch.c tests/unit/test.h \
     $(call obj,courier/keys courier/half courier/transfer $(WALL) $(BASE) $(PROVIDERS))
@@ -253,7 +258,7 @@ soak: all
 
 # What a batch costs, without sockets: see the comment at its top.
 $(BUILD)/bench/inbox-commit: bench/inbox-commit.c \
-    $(call obj,courier/inbox courier/ledger courier/repeat_key courier/gather courier/checkpoint \
+    $(call obj,courier/inbox courier/ledger courier/repeat_key courier/seen courier/gather courier/checkpoint \
     wire event $(BASE))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \

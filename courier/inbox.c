@@ -13,6 +13,7 @@
 #include "inbox.h"
 #include "ledger.h"
 #include "repeat_key.h"
+#include "seen.h"
 #include "sql.h"
 
 #define INBOX_MARK	0x484b4c54	/* application_id: "HKLT" */
@@ -102,6 +103,9 @@ static const char *const steps[INBOX_VERSION] = {
 
 	/* 4: those inside a request */
 	ledger_schema_modes,
+
+	/* 5: rows of "seen" are appended, and found by hashes */
+	seen_schema,
 };
 
 /*
@@ -126,18 +130,18 @@ static const char *const statements[ST_COUNT] = {
 	    " secret, signed_at, proven, digest, request_id, trace, headers, body)"
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
 	    " ?14, ?15, ?16, ?17, ?18, ?19, ?20) ON CONFLICT (id) DO NOTHING",
-	[ST_SEEN] = "INSERT OR REPLACE INTO seen"
-	    " (key, digest, bytes, kind, event, until, flags)"
-	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[ST_SEEN] = "INSERT INTO seen"
+	    " (n, key, digest, bytes, kind, event, until, flags)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[ST_FIND] = "SELECT event, flags, repeats, last FROM seen"
-	    " WHERE key = ?2 AND digest = ?3 AND " LIVING,
+	    " WHERE n = ?2 AND key = ?3 AND digest = ?4 AND " LIVING,
 	[ST_OTHER_BODY] = "SELECT 1 FROM seen"
-	    " WHERE key = ?2 AND digest <> ?3 AND " LIVING " LIMIT 1",
+	    " WHERE n = ?2 AND key = ?3 AND digest <> ?4 AND " LIVING,
 	[ST_OTHER_ID] = "SELECT 1 FROM seen"
-	    " WHERE bytes = ?2 AND key <> ?3 AND " LIVING " LIMIT 1",
-	[ST_REPEAT_SEEN] = "UPDATE seen SET repeats = repeats + 1, last = ?4,"
+	    " WHERE n = ?2 AND key <> ?3 AND bytes = ?4 AND " LIVING,
+	[ST_REPEAT_SEEN] = "UPDATE seen SET repeats = repeats + 1, last = ?2,"
 	    " until = CASE kind WHEN 'bytes' THEN until"
-	    " ELSE max(until, ?5) END WHERE key = ?2 AND digest = ?3",
+	    " ELSE max(until, ?3) END WHERE n = ?1",
 	[ST_REPEAT_EVENT] = "UPDATE events SET repeats = repeats + 1,"
 	    " last_repeat_at = ?1 WHERE id = ?2",
 	[ST_SAME] = "SELECT flags, repeats, hook, size, digest FROM events"
@@ -167,6 +171,8 @@ struct inbox {
 	sqlite3			*db;
 	sqlite3_stmt		*st[ST_COUNT];
 	struct ledger		*ledger;
+	struct seen		*seen;
+	int64_t			 known;		/* n of the row that look() found */
 	atomic_bool		 sound;
 	struct stat		 db_stat;	/* of the files that are open */
 	struct stat		 wal_stat;
@@ -287,6 +293,8 @@ shut(struct inbox *b)
 	}
 	ledger_close(b->ledger);
 	b->ledger = NULL;
+	seen_close(b->seen);
+	b->seen = NULL;
 	sqlite3_close(b->db);
 	b->db = NULL;
 	b->frames = 0;
@@ -346,6 +354,12 @@ sqlite3 *
 inbox_db(struct inbox *b)
 {
 	return b->db;
+}
+
+struct seen *
+inbox_seen(struct inbox *b)
+{
+	return b->seen;
 }
 
 struct ledger *
@@ -545,6 +559,8 @@ settle(struct inbox *b, struct err *e)
 	}
 	if ((b->ledger = ledger_open(b->db, &rc)) == NULL)
 		return inbox_code_of(b, rc, "the statements of deliveries", e);
+	if ((b->seen = seen_open(b->db, &rc)) == NULL)
+		return inbox_code_of(b, rc, "reading what is known", e);
 	limit_log(b);
 	sqlite3_wal_hook(b->db, log_grew, b);
 	sqlite3_busy_timeout(b->db, 0);
@@ -724,14 +740,21 @@ inbox_rollback(struct inbox *b)
 		sqlite3_step(b->st[ST_ROLLBACK]);
 		sqlite3_reset(b->st[ST_ROLLBACK]);
 	}
+	if (b->seen != NULL)
+		seen_rolled_back(b->seen);
 }
 
 enum inbox_code
 inbox_commit(struct inbox *b, struct err *e)
 {
-	enum inbox_code code = step(b, ST_COMMIT, "committing", e);
+	enum inbox_code code = inbox_code_of(b, seen_commit(b->seen),
+	    "writing what is known", e);
 
-	if (code != INBOX_OK)
+	if (code == INBOX_OK)
+		code = step(b, ST_COMMIT, "committing", e);
+	if (code == INBOX_OK)
+		seen_committed(b->seen);
+	else
 		inbox_rollback(b);
 	return code;
 }
@@ -781,12 +804,37 @@ digest_len(const struct key *k)
 	return k->by.has_digest ? KEY_LEN : 0;
 }
 
-static void
-bind_key(sqlite3_stmt *st, const struct key *k, int64_t now)
+static const unsigned char *
+digest_of(const struct key *k)
 {
-	sqlite3_bind_int64(st, 1, now);
-	bind_bytes(st, 2, k->by.key, KEY_LEN);
-	bind_bytes(st, 3, k->by.digest, digest_len(k));
+	return k->by.has_digest ? k->by.digest : NULL;
+}
+
+/*
+ * The row that a statement about one row wants, among those that have this hash; the
+ * statement stands on it.  SQLITE_DONE: there is none.
+ */
+static int
+look(struct inbox *b, enum statement i, uint64_t hash, const unsigned char *key,
+    const void *other, size_t n, int64_t now)
+{
+	struct seen_walk w = seen_walk(b->seen, hash);
+	sqlite3_stmt *st = b->st[i];
+	int rc;
+
+	while ((rc = seen_step(&w)) == SQLITE_ROW) {
+		sqlite3_bind_int64(st, 1, now);
+		sqlite3_bind_int64(st, 2, w.n);
+		bind_bytes(st, 3, key, KEY_LEN);
+		bind_bytes(st, 4, other, n);
+		if ((rc = sqlite3_step(st)) != SQLITE_DONE)
+			break;
+		sqlite3_reset(st);
+	}
+	if (rc == SQLITE_ROW)
+		b->known = w.n;
+	seen_stop(&w);
+	return rc;
 }
 
 static void
@@ -820,9 +868,9 @@ put_known(struct inbox *b, const struct event *ev, const struct key *k,
 
 	a->stored.repeats++;
 	st = b->st[ST_REPEAT_SEEN];
-	bind_key(st, k, now);
-	sql_bind(st, 4, str_of(ev->id));
-	sqlite3_bind_int64(st, 5, k->until);
+	sqlite3_bind_int64(st, 1, b->known);
+	sql_bind(st, 2, str_of(ev->id));
+	sqlite3_bind_int64(st, 3, k->until);
 	if ((code = step(b, ST_REPEAT_SEEN, "counting a repeat", e)) != INBOX_OK)
 		return code;
 	st = b->st[ST_REPEAT_EVENT];
@@ -864,45 +912,29 @@ put_again(struct inbox *b, const struct event *ev, struct inbox_answer *a,
 	return inbox_code_of(b, rc, "looking for an id", e);
 }
 
-/* Does the statement give a row? */
-static enum inbox_code
-ask(struct inbox *b, enum statement i, bool *yes, struct err *e)
-{
-	int rc = sqlite3_step(b->st[i]);
-
-	*yes = rc == SQLITE_ROW;
-	sqlite3_reset(b->st[i]);
-	return inbox_code_of(b, rc, "looking for a repeat", e);
-}
-
 static enum inbox_code
 put_marks(struct inbox *b, const struct key *k, int64_t now, unsigned *flags,
     struct err *e)
 {
-	sqlite3_stmt *st;
-	enum inbox_code code;
-	bool yes;
+	int rc = SQLITE_DONE;
 
 	*flags = 0;
 	if (k->by.has_digest) {
-		bind_key(b->st[ST_OTHER_BODY], k, now);
-		if ((code = ask(b, ST_OTHER_BODY, &yes, e)) != INBOX_OK)
-			return code;
-		if (yes)
+		rc = look(b, ST_OTHER_BODY, seen_hash(k->by.key, NULL), k->by.key,
+		    k->by.digest, KEY_LEN, now);
+		sqlite3_reset(b->st[ST_OTHER_BODY]);
+		if (rc == SQLITE_ROW)
 			*flags |= STORED_OTHER_BODY;
 	}
-	if (k->by.has_bytes) {
+	if (k->by.has_bytes && (rc == SQLITE_DONE || rc == SQLITE_ROW)) {
 		/* Without an id the key is of another kind, or all zeros. */
-		st = b->st[ST_OTHER_ID];
-		sqlite3_bind_int64(st, 1, now);
-		bind_bytes(st, 2, k->by.bytes, KEY_LEN);
-		bind_bytes(st, 3, k->by.key, KEY_LEN);
-		if ((code = ask(b, ST_OTHER_ID, &yes, e)) != INBOX_OK)
-			return code;
-		if (yes)
+		rc = look(b, ST_OTHER_ID, seen_hash(k->by.bytes, NULL), k->by.key,
+		    k->by.bytes, KEY_LEN, now);
+		sqlite3_reset(b->st[ST_OTHER_ID]);
+		if (rc == SQLITE_ROW)
 			*flags |= STORED_OTHER_ID;
 	}
-	return INBOX_OK;
+	return inbox_code_of(b, rc, "looking for a repeat", e);
 }
 
 static enum inbox_code
@@ -947,18 +979,24 @@ remember(struct inbox *b, const struct event *ev, const struct key *k,
     unsigned flags, struct err *e)
 {
 	sqlite3_stmt *st = b->st[ST_SEEN];
+	int64_t n = seen_next(b->seen);
+	enum inbox_code code;
 
-	bind_bytes(st, 1, k->by.key, KEY_LEN);
-	bind_bytes(st, 2, k->by.digest, digest_len(k));
+	sqlite3_bind_int64(st, 1, n);
+	bind_bytes(st, 2, k->by.key, KEY_LEN);
+	bind_bytes(st, 3, k->by.digest, digest_len(k));
 	if (k->by.has_digest)
-		bind_bytes(st, 3, k->by.bytes, KEY_LEN);
+		bind_bytes(st, 4, k->by.bytes, KEY_LEN);
 	else
-		sqlite3_bind_null(st, 3);
-	sql_bind(st, 4, str_of(k->by.kind));
-	sql_bind(st, 5, str_of(ev->id));
-	sqlite3_bind_int64(st, 6, k->until);
-	sqlite3_bind_int64(st, 7, flags);
-	return step(b, ST_SEEN, "remembering", e);
+		sqlite3_bind_null(st, 4);
+	sql_bind(st, 5, str_of(k->by.kind));
+	sql_bind(st, 6, str_of(ev->id));
+	sqlite3_bind_int64(st, 7, k->until);
+	sqlite3_bind_int64(st, 8, flags);
+	if ((code = step(b, ST_SEEN, "remembering", e)) != INBOX_OK)
+		return code;
+	return inbox_code_of(b, seen_add(b->seen, n, k->by.key, digest_of(k),
+	    k->by.has_digest ? k->by.bytes : NULL), "remembering", e);
 }
 
 /* A row for each destination, in the event's own transaction. */
@@ -997,8 +1035,8 @@ put(struct inbox *b, const struct event *ev, int64_t now,
 
 	key_make(&k, b, ev, now);
 	if (k.by.kind != NULL) {
-		bind_key(b->st[ST_FIND], &k, now);
-		rc = sqlite3_step(b->st[ST_FIND]);
+		rc = look(b, ST_FIND, seen_hash(k.by.key, digest_of(&k)), k.by.key,
+		    k.by.digest, digest_len(&k), now);
 		if (rc == SQLITE_ROW)
 			return put_known(b, ev, &k, now, a, e);
 		sqlite3_reset(b->st[ST_FIND]);
@@ -1045,8 +1083,13 @@ inbox_put(struct inbox *b, const struct event *ev, int64_t now,
 enum inbox_code
 inbox_has_file(struct inbox *b, const char *id, bool *yes, struct err *e)
 {
+	int rc;
+
 	sql_bind(b->st[ST_HAS], 1, str_of(id));
-	return ask(b, ST_HAS, yes, e);
+	rc = sqlite3_step(b->st[ST_HAS]);
+	*yes = rc == SQLITE_ROW;
+	sqlite3_reset(b->st[ST_HAS]);
+	return inbox_code_of(b, rc, "looking for a file's event", e);
 }
 
 /* --- room -------------------------------------------------------------------------- */

@@ -31,7 +31,7 @@
 #include "../wire.h"
 #include "limits.h"
 
-#define INBOX_VERSION	4		/* of the schema: user_version */
+#define INBOX_VERSION	5		/* of the schema: user_version */
 
 enum inbox_code {
 	INBOX_OK = 0,
@@ -121,6 +121,7 @@ enum inbox_code	inbox_checkpoint(struct inbox *, int mode, uint64_t *left,
 
 sqlite3		*inbox_db(struct inbox *);
 struct ledger	*inbox_ledger(struct inbox *);
+struct seen	*inbox_seen(struct inbox *);
 const struct inbox_limits *inbox_limits_of(const struct inbox *);
 enum inbox_code	inbox_code_of(struct inbox *, int rc, const char *doing,
 		    struct err *);

@@ -4,18 +4,19 @@
 
 #include "bodies.h"
 #include "retention.h"
+#include "seen.h"
 
 /*
  * ?1 now, ?2 rows.  An id whose event is still here is looked at again in an hour,
  * so that the oldest are not looked at for ever.
  */
 static const char forget[] =
-    "DELETE FROM seen WHERE (key, digest) IN (SELECT key, digest FROM seen"
+    "DELETE FROM seen WHERE n IN (SELECT n FROM seen"
     " WHERE until <= ?1 ORDER BY until LIMIT ?2) AND (kind = 'bytes'"
     " OR NOT EXISTS (SELECT 1 FROM events WHERE id = seen.event))";
 static const char look_again[] =
-    "UPDATE seen SET until = ?1 + 3600000 WHERE (key, digest) IN (SELECT key,"
-    " digest FROM seen WHERE until <= ?1 ORDER BY until LIMIT ?2)"
+    "UPDATE seen SET until = ?1 + 3600000 WHERE n IN (SELECT n"
+    " FROM seen WHERE until <= ?1 ORDER BY until LIMIT ?2)"
     " AND kind <> 'bytes'";
 /*
  * Events between two that still have to be delivered: ?1 and ?2, at most ?3.  Those two
@@ -225,6 +226,8 @@ retention_run(struct inbox *b, struct retention *r, int64_t now, unsigned rows,
 	    && (code = remove_rows(b, r, now, rows, over, e)) != INBOX_OK)
 		return code;
 	if ((code = run(b, forget, now, rows, e)) != INBOX_OK
+	    || (code = inbox_code_of(b, seen_forget(inbox_seen(b)), "retention",
+	    e)) != INBOX_OK
 	    || (code = run(b, look_again, now, rows, e)) != INBOX_OK
 	    || (code = inbox_room(b, &room, e)) != INBOX_OK)
 		return code;

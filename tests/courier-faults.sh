@@ -20,6 +20,9 @@ if ! command -v strace >/dev/null; then
 	finish courier-faults
 fi
 courier_tools
+# A batch here writes a run of what finds repeats too, or a fault would never meet one.
+variant "$BUILD" short-runs hooklatch-courier SEEN_RUN=64
+cp "$BUILD/short-runs/hooklatch-courier" "$T/bin/"
 courier_conf
 EVENTS=20			# a batch of some 180 KB: several writes
 CASES=0 INJECTED=0
@@ -106,6 +109,8 @@ after_fault() {
 	is "$2: each event is there once" "$EVENTS" \
 	    "$(sql "SELECT count(*) FROM events WHERE event_id LIKE '$1-%'")"
 	is "$2: the inbox is whole" ok "$(sql "PRAGMA integrity_check")"
+	again "$1" "$T/out"
+	is "$2: and each is known again" "$EVENTS" "$(grep -c '^stored [^ ]* 1 ' "$T/out")"
 }
 
 # --- one batch, each call ----------------------------------------------------------

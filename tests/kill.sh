@@ -39,6 +39,9 @@ SAID=$T/log/sender
 echo "kill: $KILLS kills, $EVENTS events, SEED=$SEED"
 
 programs
+# What finds repeats is written every few batches here, and not every 20,000 events.
+variant "$BUILD" short-runs hooklatch-courier SEEN_RUN=64
+cp "$BUILD/short-runs/hooklatch-courier" "$T/bin/"
 make_tool sender
 tool note
 # The courier that is to be found guilty.
@@ -231,6 +234,8 @@ is "no acknowledged event is missing once it stopped" 0 "$missing"
 is "no event is there twice once it stopped" 0 "$doubled"
 is "the database is sound" ok \
     "$(sqlite3 "$T/inbox/inbox.db" 'PRAGMA integrity_check' 2>&1)"
+check "and what finds repeats was written in runs" \
+    [ "$(sqlite3 -readonly "$T/inbox/inbox.db" 'SELECT count(*) FROM seen_runs')" -gt 10 ]
 check "its log was emptied" [ ! -s "$T/inbox/inbox.db-wal" ]
 
 repeats=$(member repeats <"$T/list" | awk '{ n += $1 } END { print n + 0 }')
