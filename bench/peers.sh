@@ -153,7 +153,7 @@ nginx_start() {
 	{
 		echo "worker_processes $WORKERS; daemon off; pid $R/nginx.pid; $user ${3:-}"
 		echo "error_log $R/nginx.log; worker_rlimit_nofile 16384;"
-		echo "events { worker_connections 4096; }"
+		echo "events { worker_connections ${NGINX_CONNECTIONS:-4096}; }"
 		echo "http { access_log off; keepalive_requests 1000000;"
 		echo "client_max_body_size 27m; client_body_buffer_size 64k;"
 		for temp in client_body proxy fastcgi uwsgi scgi; do
@@ -188,11 +188,16 @@ conf() {
 		"courier": "unix:$R/courier.sock",
 		"log": "file:$R/hooklatch.log",
 		"limits": { "worker_memory": "512m"$INBOX_BYTES },
-		"hooks": { "/hooks/github": { "provider": "github", "secret": "env:BENCH_SECRET" ${3:-} } }
+		"hooks": { "/hooks/github": { "provider": "github", "secret": "env:BENCH_SECRET" ${3:-} }$(more_hooks) }
 	}
 	END
 }
 INBOX_BYTES=''
+
+# MORE_HOOKS: how many others there are
+more_hooks() {
+	seq -f ', "/hooks/%.0f": { "provider": "github", "secret": "env:BENCH_SECRET" }' 1 "${MORE_HOOKS:-0}"
+}
 
 pool_start() { # pool_start PROGRAM
 	start pool "$1" -c "$R/hooklatch.json" -l "unix:$R/fcgi.sock" -w "$WORKERS"
