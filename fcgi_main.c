@@ -32,6 +32,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -63,7 +64,7 @@
 
 /* --- the worker and its connections ---------------------------------------- */
 
-enum kind { ON_LISTENER, ON_LINK, ON_MASTER, ON_SIGNALS, ON_CONN };
+enum kind { ON_LISTENER, ON_LINK, ON_MASTER, ON_SIGNALS, ON_ASIDE, ON_CONN };
 
 struct conn {
 	enum kind	 kind;		/* ON_CONN: epoll gives us this back */
@@ -87,7 +88,8 @@ struct worker {
 	struct handler	*handler;
 	struct log	*log;
 	struct wire	*master;	/* NULL: no master */
-	int		 listener;
+	int		 listener;	/* -1: it is given its requests */
+	int		 aside;		/* here; others give long ones; or -1 */
 	int		 signals;
 	int		 epoll;
 	enum kind	 kinds[ON_CONN];	/* what epoll points to */
@@ -144,7 +146,7 @@ watch(struct worker *w, int fd, uint32_t events, void *what)
 static void
 listen_set(struct worker *w, bool on)
 {
-	if (w->listening == on)
+	if (w->listening == on || w->listener == -1)
 		return;
 	w->listening = on;
 	if (on)
@@ -177,9 +179,9 @@ pieces_end(struct worker *w, struct conn *c)
 }
 
 static bool
-pieces_begin(struct worker *w, struct conn *c)
+pieces_begin(struct worker *w, struct conn *c, int gather)
 {
-	c->gather = memfd_create("hooklatch-request", MFD_CLOEXEC);
+	c->gather = gather;
 	if (c->gather == -1)
 		return false;
 	c->began = when_steady();
@@ -537,9 +539,102 @@ read_first(struct worker *w, struct conn *c)
 		return;
 	}
 	took = recv(c->fd, w->scratch, (size_t)n, MSG_DONTWAIT);
-	if (took != n || !pieces_begin(w, c) ||
+	if (took != n || !pieces_begin(w, c, memfd_create("hooklatch-request",
+	    MFD_CLOEXEC)) ||
 	    !pieces_add(w, c, w->scratch, (size_t)n))
 		conn_broken(w, c, "a request in pieces could not be kept");
+}
+
+/* --- a new connection ------------------------------------------------------------ */
+
+static struct conn *
+conn_made(struct worker *w, int fd)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		close(fd);
+		return NULL;
+	}
+	c->kind = ON_CONN;
+	c->fd = fd;
+	c->gather = -1;
+	c->next = w->conns;
+	if (w->conns != NULL)
+		w->conns->prev = c;
+	w->conns = c;
+	w->nconns++;
+	watch(w, fd, EPOLLIN | EPOLLRDHUP, c);
+	return c;
+}
+
+/* --- long requests -------------------------------------------------------------- */
+
+/* What goes with the two descriptors, the connection's and that of its pieces. */
+struct letter_aside {
+	struct frame	 frame;
+	uint64_t	 gathered;
+	enum request_fault fault;
+};
+
+union two_fds {
+	struct cmsghdr	 head;
+	char		 room[CMSG_SPACE(2 * sizeof(int))];
+};
+
+/* false: nobody takes it now, and it is for us to do. */
+static bool
+give_aside(struct worker *w, struct conn *c)
+{
+	struct letter_aside l = { c->frame, c->gathered, c->fault };
+	struct iovec v = { &l, sizeof(l) };
+	union two_fds fds = { .head = { .cmsg_len = CMSG_LEN(2 * sizeof(int)),
+		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
+		.msg_control = &fds, .msg_controllen = sizeof(fds) };
+
+#ifdef TEST_NOTHING_ASIDE		/* tests/long.sh must notice */
+	return false;
+#endif
+	if (w->aside == -1 || w->listener == -1 || w->draining)
+		return false;
+	memcpy(CMSG_DATA(&fds.head), (int [2]){ c->fd, c->gather }, 2 * sizeof(int));
+	if (sendmsg(w->aside, &m, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(l))
+		return false;
+	/* Closed here alone: it lives on there, so epoll would not forget it. */
+	epoll_ctl(w->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+	conn_close(w, c);
+	return true;
+}
+
+/* One that another worker gave; the connection ends with it. */
+static bool
+take_aside(struct worker *w)
+{
+	struct letter_aside l;
+	struct iovec v = { &l, sizeof(l) };
+	union two_fds fds;
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
+		.msg_control = &fds, .msg_controllen = sizeof(fds) };
+	struct conn *c;
+	int got[2];
+
+	if (recvmsg(w->aside, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof(l) ||
+	    fds.head.cmsg_len != CMSG_LEN(2 * sizeof(int)))
+		return false;
+	memcpy(got, CMSG_DATA(&fds.head), sizeof(got));
+	if ((c = conn_made(w, got[0])) == NULL) {
+		close(got[1]);
+		return true;
+	}
+	c->frame = l.frame;
+	c->frame.keep = false;
+	c->fault = l.fault;
+	pieces_begin(w, c, got[1]);
+	c->gathered = l.gathered;
+	w->memory += l.gathered;
+	whole(w, c);
+	return true;
 }
 
 /* The last piece has come: make what libfcgi will read complete. */
@@ -556,7 +651,9 @@ pieces_whole(struct worker *w, struct conn *c)
 			return;
 		}
 	}
-	whole(w, c);
+	if (c->fault != REQUEST_FINE || c->frame.body < POOL_LONG ||
+	    !give_aside(w, c))
+		whole(w, c);
 }
 
 static void
@@ -613,29 +710,9 @@ conn_ready(struct worker *w, struct conn *c)
 }
 
 static void
-conn_new(struct worker *w, int fd)
-{
-	struct conn *c = calloc(1, sizeof(*c));
-
-	if (c == NULL) {
-		close(fd);
-		return;
-	}
-	c->kind = ON_CONN;
-	c->fd = fd;
-	c->gather = -1;
-	c->next = w->conns;
-	if (w->conns != NULL)
-		w->conns->prev = c;
-	w->conns = c;
-	w->nconns++;
-	watch(w, fd, EPOLLIN | EPOLLRDHUP, c);
-	conn_ready(w, c);
-}
-
-static void
 accept_some(struct worker *w)
 {
+	struct conn *c;
 	int fd;
 
 	for (int i = 0; i < ACCEPT_MAX && w->nconns < w->conns_max; i++) {
@@ -651,7 +728,8 @@ accept_some(struct worker *w)
 			}
 			return;
 		}
-		conn_new(w, fd);
+		if ((c = conn_made(w, fd)) != NULL)
+			conn_ready(w, c);
 	}
 }
 
@@ -664,6 +742,9 @@ drain(struct worker *w)
 
 	if (w->draining)
 		return;
+	/* By now the others have ended, and nothing more is given. */
+	while (w->listener == -1 && take_aside(w))
+		;
 	w->draining = true;
 	w->drain_by = when_steady() + DRAIN_MS;
 	listen_set(w, false);
@@ -871,6 +952,9 @@ dispatch(struct worker *w, const struct epoll_event *ev)
 	case ON_SIGNALS:
 		signals_ready(w);
 		break;
+	case ON_ASIDE:
+		take_aside(w);
+		break;
 	case ON_CONN:
 		conn_ready(w, ev->data.ptr);
 		break;
@@ -922,7 +1006,7 @@ conns_max(void)
  * its own signal handlers see nothing, since the signals are ours (signalfd).
  */
 static int
-worker_run(struct setting *setting, int listener, struct wire *master,
+worker_run(struct setting *setting, const struct pool_post *post, struct wire *master,
     struct log *log)
 {
 	struct worker *w = calloc(1, sizeof(*w));
@@ -936,7 +1020,8 @@ worker_run(struct setting *setting, int listener, struct wire *master,
 		return ERR_OS;
 	w->log = log;
 	w->master = master;
-	w->listener = listener;
+	w->listener = post->listener;
+	w->aside = post->aside;
 	for (int i = 0; i < ON_CONN; i++)
 		w->kinds[i] = (enum kind)i;
 	snprintf(user, sizeof(user), "%.*s",
@@ -969,7 +1054,12 @@ worker_run(struct setting *setting, int listener, struct wire *master,
 		log_say(log, LOG_ERROR_, "a worker could not start");
 		return ERR_OS;
 	}
-	fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
+	if (w->listener == -1) {
+		prctl(PR_SET_NAME, "hooklatch.long");
+		watch(w, w->aside, EPOLLIN, &w->kinds[ON_ASIDE]);
+	} else {
+		fcntl(w->listener, F_SETFL, fcntl(w->listener, F_GETFL) | O_NONBLOCK);
+	}
 	watch(w, w->signals, EPOLLIN, &w->kinds[ON_SIGNALS]);
 	if (master != NULL)
 		watch(w, wire_fd(master), EPOLLIN, &w->kinds[ON_MASTER]);
@@ -1377,7 +1467,8 @@ main(int argc, char **argv)
 		return die(&log, &e);
 	pool = o.listen != NULL || o.workers > 0;
 	if (!pool)		/* the web server or systemd is the master */
-		return worker_run(setting, listener, NULL, &log);
+		return worker_run(setting, &(struct pool_post){ listener, -1 }, NULL,
+		    &log);
 	return pool_run(&(struct pool){
 		.conf_path = o.conf,
 		.listener = listener,

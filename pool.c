@@ -47,7 +47,10 @@ struct waiting {
 
 struct master {
 	struct pool	*pool;
-	struct worker	 workers[POOL_WORKERS_MAX];
+	struct worker	 workers[POOL_WORKERS_MAX + 1];	/* the last: long requests */
+	unsigned	 nworkers;
+	int		 aside[2];	/* its end, and the others' */
+	bool		 aside_told;	/* to drain */
 	int		 signals;
 	uint64_t	 generation;
 	int64_t		 swap_by;	/* 0: no reload is under way */
@@ -93,13 +96,24 @@ static void
 forget_wires(struct master *m)
 {
 	lacking_drop(m);
-	for (unsigned i = 0; i < m->pool->workers; i++) {
+	for (unsigned i = 0; i < m->nworkers; i++) {
 		wire_free(m->workers[i].wire);
 		m->workers[i].wire = NULL;
 	}
 	close(m->signals);
 	if (m->pool->lifeline != -1)
 		close(m->pool->lifeline);
+}
+
+/* In a worker: its end of what leads aside, and not the other. */
+static struct pool_post
+post_of(struct master *m, const struct worker *w)
+{
+	bool other = w != &m->workers[m->pool->workers];
+
+	close(m->aside[!other]);
+	return (struct pool_post){ .listener = other ? m->pool->listener : -1,
+		.aside = m->aside[other] };
 }
 
 /* How the configuration was when it was last read; for the metrics. */
@@ -124,7 +138,7 @@ tell_all(struct master *m, bool ok)
 	m->conf_ok = ok;
 	if (ok)
 		m->conf_at = when_now();
-	for (unsigned i = 0; i < m->pool->workers; i++)
+	for (unsigned i = 0; i < m->nworkers; i++)
 		tell(m, &m->workers[i]);
 }
 
@@ -144,6 +158,7 @@ worker_start(struct master *m, struct worker *w, struct err *e)
 	}
 	if (w->pid == 0) {
 		struct setting *s = m->pool->setting;
+		struct pool_post post = post_of(m, w);
 		struct wire *wire;
 
 		forget_wires(m);
@@ -152,8 +167,7 @@ worker_start(struct master *m, struct worker *w, struct err *e)
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		if ((wire = wire_new(pair[1], DOOR_MASTER, WIRE_OUT)) == NULL)
 			_exit(ERR_OS);
-		_exit(m->pool->worker(s, m->pool->listener, wire,
-		    m->pool->log));
+		_exit(m->pool->worker(s, &post, wire, m->pool->log));
 	}
 	close(pair[1]);
 	if ((w->wire = wire_new(pair[0], DOOR_MASTER, WIRE_OUT)) == NULL)
@@ -195,15 +209,16 @@ reap(struct master *m)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (unsigned i = 0; i < m->pool->workers; i++)
+		for (unsigned i = 0; i < m->nworkers; i++)
 			if (m->workers[i].pid == pid)
 				worker_ended(m, &m->workers[i], status);
 }
 
+/* Of the first n. */
 static bool
-any_alive(const struct master *m)
+any_alive(const struct master *m, unsigned n)
 {
-	for (unsigned i = 0; i < m->pool->workers; i++)
+	for (unsigned i = 0; i < n; i++)
 		if (m->workers[i].pid != 0)
 			return true;
 	return false;
@@ -267,7 +282,7 @@ reload_with(struct master *m, struct bundle *read)
 	m->pool->setting = s;
 	m->generation++;
 	m->swap_by = when_steady() + POOL_SWAP_MS;
-	for (unsigned i = 0; i < m->pool->workers; i++) {
+	for (unsigned i = 0; i < m->nworkers; i++) {
 		struct worker *w = &m->workers[i];
 
 		if (w->pid != 0 && send_bundle(m, w, fd) == -1)
@@ -316,7 +331,7 @@ reload(struct master *m)
 static void
 reload_done(struct master *m)
 {
-	for (unsigned i = 0; i < m->pool->workers; i++)
+	for (unsigned i = 0; i < m->nworkers; i++)
 		if (m->workers[i].pid != 0 &&
 		    m->workers[i].generation != m->generation)
 			return;
@@ -330,7 +345,7 @@ reload_done(struct master *m)
 static void
 reload_overdue(struct master *m)
 {
-	for (unsigned i = 0; i < m->pool->workers; i++) {
+	for (unsigned i = 0; i < m->nworkers; i++) {
 		struct worker *w = &m->workers[i];
 
 		if (w->pid == 0 || w->generation == m->generation)
@@ -483,22 +498,25 @@ hear(struct master *m, unsigned i)
 /* --- the loop ------------------------------------------------------------------- */
 
 static void
-stop(struct master *m)
+drain(struct worker *w)
 {
 	struct err e;
 
+	if (w->wire == NULL)
+		return;
+	wire_send(w->wire, WIRE_DRAIN, STR(""), -1);
+	wire_flush(w->wire, &e);
+}
+
+static void
+stop(struct master *m)
+{
 	if (m->stop_by != 0)
 		return;
 	m->stop_by = when_steady() + POOL_DRAIN_MS;
 	os_notify("STOPPING=1");
-	for (unsigned i = 0; i < m->pool->workers; i++) {
-		struct worker *w = &m->workers[i];
-
-		if (w->wire == NULL)
-			continue;
-		wire_send(w->wire, WIRE_DRAIN, STR(""), -1);
-		wire_flush(w->wire, &e);
-	}
+	for (unsigned i = 0; i < m->pool->workers; i++)
+		drain(&m->workers[i]);
 }
 
 static void
@@ -529,7 +547,7 @@ attend(struct master *m, int64_t now)
 	int64_t next = now + 60000;
 	struct err e;
 
-	for (unsigned i = 0; i < m->pool->workers; i++) {
+	for (unsigned i = 0; i < m->nworkers; i++) {
 		struct worker *w = &m->workers[i];
 
 		if (w->pid != 0 || m->stop_by != 0)
@@ -549,8 +567,13 @@ attend(struct master *m, int64_t now)
 		reload_done(m);
 	if (m->swap_by != 0 && now >= m->swap_by)
 		reload_overdue(m);
+	if (m->stop_by != 0 && !m->aside_told &&
+	    !any_alive(m, m->pool->workers)) {
+		m->aside_told = true;
+		drain(&m->workers[m->pool->workers]);
+	}
 	if (m->stop_by != 0 && now >= m->stop_by)
-		for (unsigned i = 0; i < m->pool->workers; i++)
+		for (unsigned i = 0; i < m->nworkers; i++)
 			if (m->workers[i].pid != 0)
 				kill(m->workers[i].pid, SIGKILL);
 	return soonest(soonest(next, m->swap_by), m->stop_by);
@@ -559,8 +582,8 @@ attend(struct master *m, int64_t now)
 static void
 wait_and_hear(struct master *m, int64_t until)
 {
-	struct pollfd p[POOL_WORKERS_MAX + 4];
-	unsigned whose[POOL_WORKERS_MAX + 4], n = 0, first;
+	struct pollfd p[POOL_WORKERS_MAX + 5];
+	unsigned whose[POOL_WORKERS_MAX + 5], n = 0, first;
 	int64_t left = until - when_steady();
 
 	p[n++] = (struct pollfd){ .fd = m->signals, .events = POLLIN };
@@ -571,7 +594,7 @@ wait_and_hear(struct master *m, int64_t until)
 	p[n++] = (struct pollfd){ .fd = m->asking ? lacking_fd(m->asking) : -1,
 		.events = POLLIN };
 	first = n;
-	for (unsigned i = 0; i < m->pool->workers; i++)
+	for (unsigned i = 0; i < m->nworkers; i++)
 		if (m->workers[i].wire != NULL) {
 			whose[n] = i;
 			p[n++] = (struct pollfd){
@@ -590,15 +613,30 @@ wait_and_hear(struct master *m, int64_t until)
 	write_lines(m);
 }
 
+/* Few wait there: who gives one when it is full does it himself. */
+static int
+aside_open(struct master *m)
+{
+	int room = POOL_ASIDE;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+	    m->aside) == -1)
+		return -1;
+	return setsockopt(m->aside[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+}
+
 int
 pool_run(struct pool *pool)
 {
 	struct master *m = calloc(1, sizeof(*m));
 	sigset_t set;
 
-	if (m == NULL)
+	if (m == NULL || aside_open(m) == -1) {
+		free(m);
 		return ERR_OS;
+	}
 	m->pool = pool;
+	m->nworkers = pool->workers + 1;
 	m->last = &m->first;
 	m->stdout_fd = 1;
 	m->generation = pool->setting->generation;
@@ -622,7 +660,7 @@ pool_run(struct pool *pool)
 	os_notify("READY=1");
 	do
 		wait_and_hear(m, attend(m, when_steady()));
-	while (m->stop_by == 0 || any_alive(m));
+	while (m->stop_by == 0 || any_alive(m, m->nworkers));
 	if (pool->unlink_path != NULL)
 		unlink(pool->unlink_path);
 	log_say(pool->log, LOG_INFO_, "stopped");

@@ -9,6 +9,11 @@
  * pipe and is swapped in between two requests; a worker that does not say
  * "swapped" in time is ended and replaced, so when the reload is said to be done
  * no revoked secret is alive.  SIGTERM: drain, within 8 s.
+ *
+ * Beside those workers there is one that accepts nothing: whole requests with long
+ * bodies are given to it by the others (POOL_LONG), with their connections, so that
+ * nobody's short one waits while 25 MB are hashed.  It is told to drain when the others
+ * have ended.
  */
 #ifndef POOL_H
 #define POOL_H
@@ -20,6 +25,15 @@
 #define POOL_DRAIN_MS		8000
 #define POOL_SWAP_MS		5000
 
+#define POOL_LONG		(1024u * 1024)	/* bytes of a body */
+#define POOL_ASIDE		2048		/* SO_SNDBUF: some five of them wait */
+
+/* Where a worker's requests come from. */
+struct pool_post {
+	int		 listener;	/* -1: it is the one for long requests */
+	int		 aside;		/* it takes them here, others give them; or -1 */
+};
+
 struct pool {
 	const char	*conf_path;	/* NULL: the environment */
 	int		 listener;
@@ -29,7 +43,7 @@ struct pool {
 	struct log	*log;
 	struct setting	*setting;	/* taken over */
 	/* Runs in the child until told to stop; its result is the exit status. */
-	int		(*worker)(struct setting *, int listener,
+	int		(*worker)(struct setting *, const struct pool_post *,
 			    struct wire *master, struct log *);
 };
 

@@ -101,7 +101,7 @@ static const struct family families[STATS_COUNT] = {
 	    "Deliveries that were given up and are kept." },
 	[STATS_WORKERS] = { "hooklatch_workers", GAUGE,
 	    { NULL }, 1, NULL, BY_COURIER,
-	    "Workers that are connected to the courier." },
+	    "Workers that are connected to the courier, the one for long bodies among them." },
 	[STATS_RELOAD] = { "hooklatch_reload_success", GAUGE,
 	    { "program" }, 1, NULL, BY_BOTH,
 	    "1: the configuration was good when it was last read; 0: it was refused, and "

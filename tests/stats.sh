@@ -164,8 +164,12 @@ fresh() {
 }
 FRESH=0
 
+# workers: those that accept, not the one that long bodies go to
 workers() {
-	descendants "${PID[handler]}"
+	local pid
+	for pid in $(descendants "${PID[handler]}"); do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" = hooklatch.long ] || echo "$pid"
+	done
 }
 
 # --- a page without its guard ----------------------------------------------------------
@@ -210,7 +214,7 @@ like "it is text of Prometheus" '*text/plain; version=0.0.4; charset=utf-8*' \
 
 check "the page can be read" scrape
 # Strangers were there before: their 404s are counted from here.
-soon "both workers are known" hooklatch_workers 2
+soon "both workers are known, and the one for long bodies" hooklatch_workers 3
 NONE=$(value "$(requests none 404 none)")
 echo '{"a":1}' >"$T/b/a"
 echo '{"b":2}' >"$T/b/b"
@@ -336,7 +340,7 @@ check "a bad file" reload
 soon "a reload that was refused" "$OK" 0
 exactly "the good one is as old as it was" "$AT" "$first"
 kill -9 "$(workers | head -n 1)"
-soon "a worker is replaced" hooklatch_workers 2
+soon "a worker is replaced" hooklatch_workers 3
 exactly "and knows of the bad file" "$OK" 0
 conf
 check "a good file" reload
@@ -352,7 +356,7 @@ soon "and taken" 'hooklatch_reload_success{program=hooklatch-courier}' 1
 # --- kills -------------------------------------------------------------------------------------
 
 # Settled: what is counted now cannot be lost.
-soon "all is told" hooklatch_workers 2
+soon "all is told" hooklatch_workers 3
 sleep 2
 scrape
 cp "$T/samples" "$T/scrapes/0"
@@ -375,7 +379,7 @@ done
 wait "$sender" || :
 between "the page was read between kills" 3 10 "$n"
 is "no counter went down while workers were killed" 0 "$went_down"
-soon "the workers are there again" hooklatch_workers 2
+soon "the workers are there again" hooklatch_workers 3
 sleep 2
 scrape
 after=$(sum hooklatch_requests_total)
