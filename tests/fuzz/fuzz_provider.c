@@ -42,7 +42,7 @@ judge(const struct provider *p, struct arena *a, struct str body)
 		if (v.reason == NULL || v.scheme == NULL)
 			abort();
 		handshake_try(r, &q, true);
-		auth_event(r, &q, &v, &ev);
+		auth_event(r, &q, &v, AUTH_KEPT, &ev);
 	}
 	route_free(r);
 }
