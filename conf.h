@@ -17,7 +17,7 @@
 #include "bundle.h"
 #include "event.h"
 
-#define CONF_TEXT_MAX		(4 << 20)	/* bytes of a file */
+#define CONF_TEXT_MAX		(32 << 20)	/* bytes of a file */
 #define CONF_BUCKET_MAX		2000	/* bytes of "claim_check" */
 #define SECRET_MANAGER		"secretmanager.googleapis.com"
 #define CONF_ENVIRONMENT	"environment"	/* the name without a file */

@@ -667,10 +667,10 @@ test_long(void)
 	memset(text, ' ', CONF_TEXT_MAX + 1);
 	memcpy(text, "{}", 2);
 	c = conf_read((struct str){ text, CONF_TEXT_MAX }, "t.json", &e);
-	CHECK(c != NULL, "a file of 4 MiB is read");
+	CHECK(c != NULL, "a file of 32 MiB is read");
 	conf_free(c);
 	c = conf_read((struct str){ text, CONF_TEXT_MAX + 1 }, "t.json", &e);
-	CHECK(c == NULL && begins(e.text, "t.json: is longer than 4 MiB"),
+	CHECK(c == NULL && begins(e.text, "t.json: is longer than 32 MiB"),
 	    "a byte more is refused");
 	conf_free(c);
 
