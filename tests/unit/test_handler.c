@@ -8,7 +8,7 @@
 #include "test.h"
 
 static const char configuration[] = "{"
-    "\"inbox\": \"none\", \"metrics\": \"/metrics\","
+    "\"inbox\": \"sqlite:/var/lib/hooklatch/inbox.db\", \"metrics\": \"/metrics\","
     "\"limits\": { \"json_depth\": 20, \"json_values\": 100 },"
     "\"hooks\": {"
     "\"/github\": { \"provider\": \"github\", \"secret\": \"plain:s3cret\" },"
@@ -612,6 +612,23 @@ metrics(void)
 	}
 }
 
+/* Where nothing is kept, what only an inbox reads is not made. */
+static void
+events_not_kept(void)
+{
+	struct decision d;
+
+	setting->conf->inbox_kind = INBOX_NONE;
+	d = DECIDE(.body = "{}", .secret = "s3cret", .header = {
+	    "HTTP_X_GITHUB_DELIVERY=72d3162e-cc78", "HTTP_X_GITHUB_EVENT=ping" });
+	setting->conf->inbox_kind = INBOX_SQLITE;
+	CHECK(d.action == ACT_STORE && str_eq(d.event.event_id,
+	    STR("72d3162e-cc78")) && str_eq(d.event.event_type, STR("ping")),
+	    "without an inbox an event has its names, for the log");
+	CHECK(d.event.headers.p == NULL && !d.event.signed_bytes,
+	    "and nothing that costs");
+}
+
 /* --- what is stored, and said then --------------------------------------------- */
 
 #define TRACE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -783,6 +800,7 @@ main(void)
 	health();
 	metrics();
 	events();
+	events_not_kept();
 	answers();
 	lines_and_later();
 	pure();
