@@ -18,7 +18,6 @@
 
 #define INBOX_MARK	0x484b4c54	/* application_id: "HKLT" */
 #define PAGE		8192		/* a webhook of 7 KB in one, measured */
-#define KEY_LEN		16		/* 128 bits of a SHA-256 */
 #define WAL_FRAME_HEAD	24
 #define MS_DAY		(24 * 3600 * 1000LL)
 #define SETTLE_WAIT_MS	250
@@ -133,7 +132,7 @@ static const char *const statements[ST_COUNT] = {
 	[ST_SEEN] = "INSERT INTO seen"
 	    " (n, key, digest, bytes, kind, event, until, flags)"
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-	[ST_FIND] = "SELECT event, flags, repeats, last FROM seen"
+	[ST_FIND] = "SELECT event, flags, repeats, last, n FROM seen"
 	    " WHERE n = ?2 AND key = ?3 AND digest = ?4 AND " LIVING,
 	[ST_OTHER_BODY] = "SELECT 1 FROM seen"
 	    " WHERE n = ?2 AND key = ?3 AND digest <> ?4 AND " LIVING,
@@ -172,7 +171,6 @@ struct inbox {
 	sqlite3_stmt		*st[ST_COUNT];
 	struct ledger		*ledger;
 	struct seen		*seen;
-	int64_t			 known;		/* n of the row that look() found */
 	atomic_bool		 sound;
 	struct stat		 db_stat;	/* of the files that are open */
 	struct stat		 wal_stat;
@@ -801,7 +799,7 @@ key_make(struct key *k, const struct inbox *b, const struct event *ev, int64_t n
 static size_t
 digest_len(const struct key *k)
 {
-	return k->by.has_digest ? KEY_LEN : 0;
+	return k->by.has_digest ? SEEN_KEY : 0;
 }
 
 static const unsigned char *
@@ -825,14 +823,12 @@ look(struct inbox *b, enum statement i, uint64_t hash, const unsigned char *key,
 	while ((rc = seen_step(&w)) == SQLITE_ROW) {
 		sqlite3_bind_int64(st, 1, now);
 		sqlite3_bind_int64(st, 2, w.n);
-		bind_bytes(st, 3, key, KEY_LEN);
+		bind_bytes(st, 3, key, SEEN_KEY);
 		bind_bytes(st, 4, other, n);
 		if ((rc = sqlite3_step(st)) != SQLITE_DONE)
 			break;
 		sqlite3_reset(st);
 	}
-	if (rc == SQLITE_ROW)
-		b->known = w.n;
 	seen_stop(&w);
 	return rc;
 }
@@ -852,6 +848,7 @@ put_known(struct inbox *b, const struct event *ev, const struct key *k,
 	sqlite3_stmt *st = b->st[ST_FIND];
 	const char *last = (const char *)sqlite3_column_text(st, 3);
 	bool counted = last != NULL && strcmp(last, ev->id) == 0;
+	int64_t n = sqlite3_column_int64(st, 4);
 	enum inbox_code code;
 
 	id_copy(a->stored.id, sqlite3_column_text(st, 0));
@@ -868,7 +865,7 @@ put_known(struct inbox *b, const struct event *ev, const struct key *k,
 
 	a->stored.repeats++;
 	st = b->st[ST_REPEAT_SEEN];
-	sqlite3_bind_int64(st, 1, b->known);
+	sqlite3_bind_int64(st, 1, n);
 	sql_bind(st, 2, str_of(ev->id));
 	sqlite3_bind_int64(st, 3, k->until);
 	if ((code = step(b, ST_REPEAT_SEEN, "counting a repeat", e)) != INBOX_OK)
@@ -921,7 +918,7 @@ put_marks(struct inbox *b, const struct key *k, int64_t now, unsigned *flags,
 	*flags = 0;
 	if (k->by.has_digest) {
 		rc = look(b, ST_OTHER_BODY, seen_hash(k->by.key, NULL), k->by.key,
-		    k->by.digest, KEY_LEN, now);
+		    k->by.digest, SEEN_KEY, now);
 		sqlite3_reset(b->st[ST_OTHER_BODY]);
 		if (rc == SQLITE_ROW)
 			*flags |= STORED_OTHER_BODY;
@@ -929,7 +926,7 @@ put_marks(struct inbox *b, const struct key *k, int64_t now, unsigned *flags,
 	if (k->by.has_bytes && (rc == SQLITE_DONE || rc == SQLITE_ROW)) {
 		/* Without an id the key is of another kind, or all zeros. */
 		rc = look(b, ST_OTHER_ID, seen_hash(k->by.bytes, NULL), k->by.key,
-		    k->by.bytes, KEY_LEN, now);
+		    k->by.bytes, SEEN_KEY, now);
 		sqlite3_reset(b->st[ST_OTHER_ID]);
 		if (rc == SQLITE_ROW)
 			*flags |= STORED_OTHER_ID;
@@ -983,10 +980,10 @@ remember(struct inbox *b, const struct event *ev, const struct key *k,
 	enum inbox_code code;
 
 	sqlite3_bind_int64(st, 1, n);
-	bind_bytes(st, 2, k->by.key, KEY_LEN);
+	bind_bytes(st, 2, k->by.key, SEEN_KEY);
 	bind_bytes(st, 3, k->by.digest, digest_len(k));
 	if (k->by.has_digest)
-		bind_bytes(st, 4, k->by.bytes, KEY_LEN);
+		bind_bytes(st, 4, k->by.bytes, SEEN_KEY);
 	else
 		sqlite3_bind_null(st, 4);
 	sql_bind(st, 5, str_of(k->by.kind));

@@ -12,7 +12,6 @@
 #define PROBES		8
 #define BLOCK		64		/* runs whose filters stand across */
 #define BUCKETS		((size_t)2 * SEEN_RUN)
-#define SEEN_KEY	16		/* bytes of a key in the table */
 
 _Static_assert((SEEN_RUN & (SEEN_RUN - 1)) == 0 && SEEN_RUN >= 64,
     "a run has a power of two of entries");
@@ -303,6 +302,18 @@ step_once(sqlite3_stmt *st)
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
+/* The least of something, or what it is where there is nothing. */
+static int
+least(sqlite3_stmt *st, int64_t nothing, int64_t *n)
+{
+	int rc = sqlite3_step(st);
+
+	*n = rc == SQLITE_ROW && sqlite3_column_type(st, 0) != SQLITE_NULL ?
+	    sqlite3_column_int64(st, 0) : nothing;
+	sqlite3_reset(st);
+	return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
 static int
 write_part(struct seen *s, unsigned part, const struct entry *e, size_t n,
     int64_t first, unsigned char *room)
@@ -374,7 +385,7 @@ void
 seen_committed(struct seen *s)
 {
 	const unsigned char *rows[BLOCK] = { NULL };
-	int64_t least;
+	int64_t run;
 
 	s->kept = s->n;
 	if (s->written) {
@@ -385,16 +396,9 @@ seen_committed(struct seen *s)
 		young_cut(s, 0);
 		s->kept = 0;
 	}
-	if (s->forgot) {
-		s->forgot = false;
-		if (sqlite3_step(s->st[ST_LEAST_RUN]) == SQLITE_ROW) {
-			least = sqlite3_column_type(s->st[ST_LEAST_RUN], 0) ==
-			    SQLITE_NULL ? s->run :
-			    sqlite3_column_int64(s->st[ST_LEAST_RUN], 0);
-			blocks_drop(s, least);
-		}
-		sqlite3_reset(s->st[ST_LEAST_RUN]);
-	}
+	if (s->forgot && least(s->st[ST_LEAST_RUN], s->run, &run) == SQLITE_OK)
+		blocks_drop(s, run);
+	s->forgot = false;
 }
 
 void
@@ -407,31 +411,19 @@ seen_rolled_back(struct seen *s)
 int
 seen_forget(struct seen *s)
 {
-	sqlite3_stmt *st = s->st[ST_LEAST_ROW];
-	int64_t least = INT64_MAX;
-	int rc;
+	int64_t row, run;
+	int rc = least(s->st[ST_LEAST_ROW], INT64_MAX, &row);
 
-	if ((rc = sqlite3_step(st)) == SQLITE_ROW &&
-	    sqlite3_column_type(st, 0) != SQLITE_NULL)
-		least = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	if (rc != SQLITE_ROW)
+	if (rc != SQLITE_OK)
 		return rc;
-	/* A run that is being written here has rows, or will be none the worse. */
-	sqlite3_bind_int64(s->st[ST_DROP_RUNS], 1, least);
+	sqlite3_bind_int64(s->st[ST_DROP_RUNS], 1, row);
 	if ((rc = step_once(s->st[ST_DROP_RUNS])) != SQLITE_OK ||
 	    sqlite3_changes(s->db) == 0)
 		return rc;
 	s->forgot = true;
-	st = s->st[ST_LEAST_RUN];
-	least = s->run;
-	if ((rc = sqlite3_step(st)) == SQLITE_ROW &&
-	    sqlite3_column_type(st, 0) != SQLITE_NULL)
-		least = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	if (rc != SQLITE_ROW)
+	if ((rc = least(s->st[ST_LEAST_RUN], s->run, &run)) != SQLITE_OK)
 		return rc;
-	sqlite3_bind_int64(s->st[ST_DROP_PARTS], 1, least * PARTS);
+	sqlite3_bind_int64(s->st[ST_DROP_PARTS], 1, run * PARTS);
 	return step_once(s->st[ST_DROP_PARTS]);
 }
 
@@ -560,7 +552,7 @@ load_runs(struct seen *s, int64_t *last)
 		if (rc != SQLITE_ROW)
 			break;
 		if (run < 0 || sqlite3_column_bytes(st, 2) != FILTER_BITS / 8) {
-			rc = SQLITE_CORRUPT;
+			rc = SQLITE_MISMATCH;
 			break;
 		}
 		if (b == NULL && (b = block_of(s, run)) == NULL) {
@@ -576,6 +568,16 @@ load_runs(struct seen *s, int64_t *last)
 	sqlite3_finalize(st);
 	free(copies);
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Runs of another length, or of nobody knows what: they are made again from the rows. */
+static int
+drop_runs(struct seen *s)
+{
+	blocks_drop(s, INT64_MAX);
+	s->run = 1;
+	return sqlite3_exec(s->db, "BEGIN IMMEDIATE; DELETE FROM seen_runs;"
+	    "DELETE FROM seen_parts; COMMIT", NULL, NULL, NULL);
 }
 
 /* The rows that are in no run, as young ones; some chunk of them. */
@@ -644,10 +646,14 @@ seen_open(sqlite3 *db, int *rc)
 	for (int i = 0; i < ST_COUNT && *rc == SQLITE_OK; i++)
 		*rc = sqlite3_prepare_v3(db, statements[i], -1,
 		    SQLITE_PREPARE_PERSISTENT, &s->st[i], NULL);
-	if (*rc == SQLITE_OK && (*rc = load_runs(s, &last)) == SQLITE_OK) {
-		s->next = last + 1;
-		*rc = load_rows(s);
+	if (*rc == SQLITE_OK &&
+	    (*rc = load_runs(s, &last)) == SQLITE_MISMATCH) {
+		last = 0;
+		*rc = drop_runs(s);
 	}
+	s->next = last + 1;
+	if (*rc == SQLITE_OK)
+		*rc = load_rows(s);
 	if (*rc == SQLITE_OK)
 		return s;
 no:

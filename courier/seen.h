@@ -8,8 +8,8 @@
  *
  *	young	in memory, a hash table: what came since the last run
  *	run	SEEN_RUN entries of it, sorted, written once in the transaction of
- *		the event that made it full: SEEN_PARTS rows of seen_parts by the top
- *		bits of the hash, and a Bloom filter of it in seen_runs
+ *		the event that made it full: 128 rows of seen_parts by the top bits of
+ *		the hash, and a Bloom filter of it in seen_runs
  *
  * An entry is a hash and the row's n.  Most keys are new, and the filters, which are in
  * memory, say so without a look at the disk.  They stand across: a word has the
@@ -34,6 +34,8 @@
 #define SEEN_RUN	65536	/* entries of a run */
 #endif
 
+#define SEEN_KEY	16	/* bytes of a key: 128 bits of a SHA-256 */
+
 struct seen;
 
 /* The tables, for inbox.c's steps. */
@@ -41,7 +43,7 @@ extern const char seen_schema[];
 
 /*
  * Reads what there is; writes runs, in transactions of its own, where there are more
- * rows than one holds.  The connection stays its owner's.  NULL and *rc.
+ * rows than one holds, or runs that another build of this made.  The connection stays its owner's.  NULL and *rc.
  */
 struct seen	*seen_open(sqlite3 *, int *rc);
 void		 seen_close(struct seen *);		/* takes NULL */
@@ -51,7 +53,7 @@ int64_t		 seen_next(struct seen *);
 
 /*
  * What a row is found by: its key and digest together, then the key alone and its
- * bytes.  digest and bytes are NULL where it has none.  16 bytes each.
+ * bytes.  digest and bytes are NULL where it has none.  SEEN_KEY bytes each.
  */
 int		 seen_add(struct seen *, int64_t n, const unsigned char *key,
 		    const unsigned char *digest, const unsigned char *bytes);
