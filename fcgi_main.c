@@ -574,7 +574,6 @@ conn_made(struct worker *w, int fd)
 struct letter_aside {
 	struct frame	 frame;
 	uint64_t	 gathered;
-	enum request_fault fault;
 };
 
 union two_fds {
@@ -582,11 +581,11 @@ union two_fds {
 	char		 room[CMSG_SPACE(2 * sizeof(int))];
 };
 
-/* false: nobody takes it now, and it is for us to do. */
+/* false: it is short, or nobody takes it now, and it is for us to do. */
 static bool
 give_aside(struct worker *w, struct conn *c)
 {
-	struct letter_aside l = { c->frame, c->gathered, c->fault };
+	struct letter_aside l = { c->frame, c->gathered };
 	struct iovec v = { &l, sizeof(l) };
 	union two_fds fds = { .head = { .cmsg_len = CMSG_LEN(2 * sizeof(int)),
 		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
@@ -596,7 +595,8 @@ give_aside(struct worker *w, struct conn *c)
 #ifdef TEST_NOTHING_ASIDE		/* tests/long.sh must notice */
 	return false;
 #endif
-	if (w->aside == -1 || w->listener == -1 || w->draining)
+	if (c->fault != REQUEST_FINE || c->frame.body < POOL_LONG ||
+	    w->aside == -1 || w->listener == -1 || w->draining)
 		return false;
 	memcpy(CMSG_DATA(&fds.head), (int [2]){ c->fd, c->gather }, 2 * sizeof(int));
 	if (sendmsg(w->aside, &m, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(l))
@@ -607,29 +607,40 @@ give_aside(struct worker *w, struct conn *c)
 	return true;
 }
 
-/* One that another worker gave; the connection ends with it. */
+/* The letter and its two descriptors, or false: there is none now. */
+static bool
+letter_read(int aside, struct letter_aside *l, int got[2])
+{
+	struct iovec v = { l, sizeof(*l) };
+	union two_fds fds;
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
+		.msg_control = &fds, .msg_controllen = sizeof(fds) };
+	const struct cmsghdr *c;
+
+	if (recvmsg(aside, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof(*l) ||
+	    (c = CMSG_FIRSTHDR(&m)) == NULL || c->cmsg_type != SCM_RIGHTS ||
+	    c->cmsg_len != CMSG_LEN(2 * sizeof(int)))
+		return false;
+	memcpy(got, CMSG_DATA(c), 2 * sizeof(int));
+	return true;
+}
+
+/* A request that another worker gave; the connection ends with its answer. */
 static bool
 take_aside(struct worker *w)
 {
 	struct letter_aside l;
-	struct iovec v = { &l, sizeof(l) };
-	union two_fds fds;
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
-		.msg_control = &fds, .msg_controllen = sizeof(fds) };
 	struct conn *c;
 	int got[2];
 
-	if (recvmsg(w->aside, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof(l) ||
-	    fds.head.cmsg_len != CMSG_LEN(2 * sizeof(int)))
+	if (!letter_read(w->aside, &l, got))
 		return false;
-	memcpy(got, CMSG_DATA(&fds.head), sizeof(got));
 	if ((c = conn_made(w, got[0])) == NULL) {
 		close(got[1]);
 		return true;
 	}
 	c->frame = l.frame;
 	c->frame.keep = false;
-	c->fault = l.fault;
 	pieces_begin(w, c, got[1]);
 	c->gathered = l.gathered;
 	w->memory += l.gathered;
@@ -651,8 +662,7 @@ pieces_whole(struct worker *w, struct conn *c)
 			return;
 		}
 	}
-	if (c->fault != REQUEST_FINE || c->frame.body < POOL_LONG ||
-	    !give_aside(w, c))
+	if (!give_aside(w, c))
 		whole(w, c);
 }
 
@@ -870,8 +880,10 @@ signals_ready(struct worker *w)
 {
 	struct signalfd_siginfo s;
 
+	/* Who takes long requests stops last: the master says when. */
 	while (read(w->signals, &s, sizeof(s)) == sizeof(s))
-		drain(w);
+		if (w->listener != -1 || w->master == NULL)
+			drain(w);
 }
 
 /* --- the loop ------------------------------------------------------------------------ */

@@ -118,6 +118,12 @@ for sender in "${senders[@]}"; do
 done
 is "and all in the end" 12 "$(cat "$T"/many-* | grep -o 200 | wc -l)"
 
+# A service manager may say SIGTERM to all processes: this one waits for its master.
+one=$(aside)
+kill -TERM "$one"
+is "after SIGTERM to that process alone a long one is answered" 200 "$(push termed "$T/long")"
+is "by the same" "$one" "$(aside)"
+
 # Told to stop while one is under way: it is brought to its end.
 one=$(aside)
 kill -STOP "$one"
@@ -133,9 +139,9 @@ kill -CONT "$one"
 wait "$sender" || :
 is "one that is under way when serve is told to stop is answered" 200 "$(cat "$T/last")"
 check "serve stops" serve_stop
-is "each is there once" $((5 + 12 + 16)) \
+is "each is there once" $((6 + 12 + 16)) \
     "$(sqlite3 -readonly "$T/inbox/inbox.db" "SELECT count(*) FROM events
-	WHERE event_id IN ('bare', 'long', 'stopped', 'killed', 'after')
+	WHERE event_id IN ('bare', 'long', 'stopped', 'killed', 'after', 'termed')
 	OR event_id LIKE 'many-%' OR event_id LIKE 'short-%' OR event_id LIKE 'again-%'")"
 [ "$FAILED" -eq 0 ] || why serve
 finish long
