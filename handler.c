@@ -440,6 +440,45 @@ capture(struct decision d, const struct handshake *hs)
 	return d;
 }
 
+/* A page of ours, which is read and nothing else. */
+static struct decision
+page(struct decision d, enum action action, struct answer a, const char *reason,
+    struct str method)
+{
+	if (!str_eq(method, STR("GET")))
+		return say(d, plain(405, STR("Allow: GET, HEAD\r\n")), "method");
+	d.action = action;
+	d.answer = a;
+	d.reason = reason;
+	return d;
+}
+
+/*
+ * Why it is turned away before anything in it is judged, and with what; NULL: it is not.
+ * The order is the status contract's.
+ */
+static const char *
+turned_away(const struct route *r, const struct request *q, struct str method,
+    struct answer *a)
+{
+	if (!method_for_events(r, method) && !method_for_handshakes(r, q)) {
+		*a = method_not_allowed(r, q->arena);
+		return "method";
+	}
+	if (q->fault == REQUEST_TOO_LARGE || q->body.n > r->max_body) {
+		*a = plain(413, STR_NONE);
+		return "body-too-large";
+	}
+	if (q->fault == REQUEST_NO_ROOM) {
+		*a = handler_later(r);
+		return "worker-memory";
+	}
+	*a = plain(403, STR_NONE);
+	if (!may_come_from(r->hook, q))
+		return "address";
+	return certificate_fits(r->hook, q) ? NULL : "client-certificate";
+}
+
 struct decision
 handler_decide(const struct setting *s, struct request *q,
     const struct keyring *ring, int64_t now, const unsigned char dice[10])
@@ -450,43 +489,24 @@ handler_decide(const struct setting *s, struct request *q,
 	struct handshake hs;
 	struct str method = method_asked(q);
 	enum body_kind kind;
+	struct answer no;
+	const char *why;
 
 	if (q->fault == REQUEST_BAD)
 		return say(d, plain(400, STR_NONE), "bad-request");
-	if (is_health(s, q)) {
-		d.action = ACT_HEALTH;
-		d.answer = plain(200, STR_NONE);
-		d.reason = "health";
-		if (!str_eq(method, STR("GET")))
-			d = say(d, plain(405, STR("Allow: GET, HEAD\r\n")),
-			    "method");
-		return d;
-	}
-	if (is_metrics(s, q) && may_see_metrics(q)) {
-		d.action = ACT_METRICS;
-		d.answer = (struct answer){ .status = 200,
-		    .type = STR(STATS_TEXT_TYPE), .extra = STR(METRICS_HEAD) };
-		d.reason = "metrics";
-		if (!str_eq(method, STR("GET")))
-			d = say(d, plain(405, STR("Allow: GET, HEAD\r\n")),
-			    "method");
-		return d;
-	}
+	if (is_health(s, q))
+		return page(d, ACT_HEALTH, plain(200, STR_NONE), "health", method);
+	if (is_metrics(s, q) && may_see_metrics(q))
+		return page(d, ACT_METRICS, (struct answer){ .status = 200,
+		    .type = STR(STATS_TEXT_TYPE), .extra = STR(METRICS_HEAD) },
+		    "metrics", method);
 	r = d.route = routes_find(s->routes, q->hook.p ? q->hook : q->path);
 	if (r == NULL)
 		return say(d, plain(404, STR_NONE), "no-hook");
 	p = r->provider;
 	q->json = r->json;
-	if (!method_for_events(r, method) && !method_for_handshakes(r, q))
-		return say(d, method_not_allowed(r, q->arena), "method");
-	if (q->fault == REQUEST_TOO_LARGE || q->body.n > r->max_body)
-		return say(d, plain(413, STR_NONE), "body-too-large");
-	if (q->fault == REQUEST_NO_ROOM)
-		return say(d, handler_later(r), "worker-memory");
-	if (!may_come_from(r->hook, q))
-		return say(d, plain(403, STR_NONE), "address");
-	if (!certificate_fits(r->hook, q))
-		return say(d, plain(403, STR_NONE), "client-certificate");
+	if ((why = turned_away(r, q, method, &no)) != NULL)
+		return say(d, no, why);
 
 	hs = handshake_try(r, q, false);
 	if (hs.step == HANDSHAKE_ANSWER && hs.captured.p != NULL)
