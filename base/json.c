@@ -191,10 +191,75 @@ scan_word(struct scan *s, const char *word, size_t n)
 	return true;
 }
 
+/* A value with nothing in it. */
+static inline __attribute__((always_inline)) bool
+scan_scalar(struct scan *s)
+{
+	if (*s->p == '"') {
+		s->p++;
+		return scan_string(s);
+	}
+	switch (*s->p) {
+	case '-': case '0': case '1': case '2': case '3': case '4': case '5':
+	case '6': case '7': case '8': case '9':
+		return scan_number(s);
+	case 't':
+		return scan_word(s, "true", 4);
+	case 'f':
+		return scan_word(s, "false", 5);
+	default:
+		/* What is no value at all does not begin as null does. */
+		return scan_word(s, "null", 4);
+	}
+}
+
 /*
  * One bit for each level says whether it is an object: so nothing recurses, and
  * nothing is allocated.
  */
+static inline __attribute__((always_inline)) void
+level_put(uint64_t *objects, unsigned level, bool object)
+{
+	uint64_t bit = UINT64_C(1) << level % 64;
+
+	if (level % 64 == 0)
+		objects[level / 64] = 0;
+	if (object)
+		objects[level / 64] |= bit;
+	else
+		objects[level / 64] &= ~bit;
+}
+
+static inline bool
+level_get(const uint64_t *objects, unsigned level)
+{
+	return objects[level / 64] >> level % 64 & 1;
+}
+
+static inline enum json_state
+not_as(struct scan *s, enum json_state state, const char *why)
+{
+	stop(s, s->p, why);
+	return state;
+}
+
+/* A member's name and the colon behind it. */
+static inline __attribute__((always_inline)) bool
+scan_name(struct scan *s, bool comments)
+{
+	if (s->p == s->end || *s->p != '"')
+		return stop(s, s->p, s->p < s->end && *s->p == '}' ?
+		    "no comma stands before }" :
+		    "a name in double quotes is missing");
+	s->p++;
+	if (!scan_string(s) || !scan_space(s, comments))
+		return false;
+	if (s->p == s->end || *s->p != ':')
+		return stop(s, s->p, "a colon follows a name");
+	s->p++;
+	return true;
+}
+
 static inline __attribute__((always_inline)) enum json_state
 scan_text(struct scan *s, struct json_limits limits, bool comments,
     size_t *values)
@@ -211,62 +276,26 @@ value:
 	if (!scan_space(s, comments))
 		return JSON_BROKEN;
 value_here:
-	if (s->p == s->end) {
-		stop(s, s->p, "a value is missing");
-		return JSON_BROKEN;
-	}
-	if (count++ >= limits.values) {
-		stop(s, s->p, "there are too many values");
-		return JSON_TOO_MANY;
-	}
-	switch (*s->p) {
-	case '"':
-		s->p++;
-		if (!scan_string(s))
-			return JSON_BROKEN;
-		break;
-	case '{': case '[':
-		if (depth == limits.depth) {
-			stop(s, s->p, "this is too deeply nested");
-			return JSON_TOO_DEEP;
-		}
-		object = *s->p == '{';
-		if (object)
-			objects[depth / 64] |= UINT64_C(1) << depth % 64;
-		else if (depth % 64 == 0)
-			objects[depth / 64] = 0;
-		else
-			objects[depth / 64] &= ~(UINT64_C(1) << depth % 64);
-		depth++;
-		s->p++;
+	if (s->p == s->end)
+		return not_as(s, JSON_BROKEN, "a value is missing");
+	if (count++ >= limits.values)
+		return not_as(s, JSON_TOO_MANY, "there are too many values");
+	if (*s->p == '{' || *s->p == '[') {
+		if (depth == limits.depth)
+			return not_as(s, JSON_TOO_DEEP, "this is too deeply nested");
+		object = *s->p++ == '{';
+		level_put(objects, depth++, object);
 		if (!scan_space(s, comments))
 			return JSON_BROKEN;
-		if (s->p < s->end && *s->p == (object ? '}' : ']')) {
-			s->p++;
-			depth--;
-			break;
+		if (s->p == s->end || *s->p != (object ? '}' : ']')) {
+			if (object)
+				goto name_here;
+			goto value_here;
 		}
-		if (object)
-			goto name_here;
-		goto value_here;
-	case '-': case '0': case '1': case '2': case '3': case '4': case '5':
-	case '6': case '7': case '8': case '9':
-		if (!scan_number(s))
-			return JSON_BROKEN;
-		break;
-	case 't':
-		if (!scan_word(s, "true", 4))
-			return JSON_BROKEN;
-		break;
-	case 'f':
-		if (!scan_word(s, "false", 5))
-			return JSON_BROKEN;
-		break;
-	default:
-		/* What is no value at all does not begin as null does. */
-		if (!scan_word(s, "null", 4))
-			return JSON_BROKEN;
-		break;
+		s->p++;
+		depth--;
+	} else if (!scan_scalar(s)) {
+		return JSON_BROKEN;
 	}
 
 after:
@@ -274,49 +303,31 @@ after:
 		return JSON_BROKEN;
 	if (depth == 0) {
 		*values = count;
-		if (s->p == s->end)
-			return JSON_OK;
-		stop(s, s->p, "the text has ended before this");
-		return JSON_BROKEN;
+		return s->p == s->end ? JSON_OK : not_as(s, JSON_BROKEN,
+		    "the text has ended before this");
 	}
-	object = objects[(depth - 1) / 64] >> (depth - 1) % 64 & 1;
-	if (s->p == s->end) {
-		stop(s, s->p, object ? "an object does not end" :
+	object = level_get(objects, depth - 1);
+	if (s->p == s->end)
+		return not_as(s, JSON_BROKEN, object ? "an object does not end" :
 		    "an array does not end");
-		return JSON_BROKEN;
-	}
-	if (*s->p == ',') {
-		s->p++;
-		if (!object)
-			goto value;
-		if (!scan_space(s, comments))
-			return JSON_BROKEN;
-		goto name_here;
-	}
-	if (*s->p == (object ? '}' : ']')) {
+	if (*s->p != ',') {
+		if (*s->p != (object ? '}' : ']'))
+			return not_as(s, JSON_BROKEN, object ?
+			    "a comma or } is missing before this" :
+			    "a comma or ] is missing before this");
 		s->p++;
 		depth--;
 		goto after;
 	}
-	stop(s, s->p, object ? "a comma or } is missing before this" :
-	    "a comma or ] is missing before this");
-	return JSON_BROKEN;
+	s->p++;
+	if (!object)
+		goto value;
+	if (!scan_space(s, comments))
+		return JSON_BROKEN;
 
 name_here:
-	if (s->p == s->end || *s->p != '"') {
-		stop(s, s->p, s->p < s->end && *s->p == '}' ?
-		    "no comma stands before }" :
-		    "a name in double quotes is missing");
+	if (!scan_name(s, comments))
 		return JSON_BROKEN;
-	}
-	s->p++;
-	if (!scan_string(s) || !scan_space(s, comments))
-		return JSON_BROKEN;
-	if (s->p == s->end || *s->p != ':') {
-		stop(s, s->p, "a colon follows a name");
-		return JSON_BROKEN;
-	}
-	s->p++;
 	goto value;
 }
 
