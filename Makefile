@@ -264,6 +264,10 @@ $(BUILD)/bench/inbox-commit: bench/inbox-commit.c \
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -o $@ $< $(filter %.o,$^) \
 	    -lsqlite3 -ljson-c -lcrypto
 
+$(BUILD)/bench/json-scan: bench/json-scan.c $(call obj,$(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
+
 # What script/bench compares with: the road that judges nothing, the courier that
 # commits each event alone, peers in C, and tools of the tests with other libraries.
 $(BUILD)/obj/bench/fcgi_main.o: fcgi_main.c

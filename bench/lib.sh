@@ -3,10 +3,12 @@
 # peer that runs, what it used, the machine.  Sourced after bench/peers.sh and
 # tests/lib.sh, with COMMAND and LOAD_BEFORE set by who sources it.
 
+# shellcheck disable=SC2034 # for who sources this
 declare -A KIND=() CHECKS=() LARGEST=() TITLE=()
 ORDER=()
 while read -r name kind checks largest title; do
 	[ -n "$name" ] || continue
+	# shellcheck disable=SC2034
 	KIND[$name]=$kind CHECKS[$name]=$checks LARGEST[$name]=$largest TITLE[$name]=$title
 	[[ $kind == trap* ]] || ORDER+=("$name")
 done <<<"$PEERS"
@@ -189,6 +191,7 @@ used() {
 			}
 			print sum, list
 		}')
+	# shellcheck disable=SC2034
 	TICKS=$ticks
 	PSS=$(for pid in $pids; do cat "/proc/$pid/smaps_rollup" 2>/dev/null || echo "Pss_none: $pid"; done |
 	    awk '$1 == "Pss:" { sum += $2; seen++ } END { print seen ? sum : -1 }')
@@ -197,6 +200,10 @@ used() {
 # --- the machine ------------------------------------------------------------------------
 
 disk_syncs() {
+	if ! command -v fio >/dev/null; then
+		echo "its syncs were not counted: there is no fio"
+		return
+	fi
 	fio --name=disk --filename="$T/disk" --size=16m --rw=write --bs=4k --ioengine=sync \
 	    --fsync=1 --time_based --runtime=2 --output-format=terse --terse-version=3 |
 	    awk -F';' '{ printf "%d synced 4 KB writes a second", $49 }'

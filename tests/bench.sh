@@ -37,4 +37,17 @@ done <"$T/said"
 bench --list
 is "and none is left out" "$(wc -l <"$T/said")" "$named"
 
+# What script/bench-more measures without wrk, in small.
+parts=(fairness start calls growth)
+status=0
+script/bench-more --quick "${parts[@]}" >"$T/said" 2>"$T/log/more" || status=$?
+if [ "$status" -eq 65 ]; then
+	skip "what else is measured" "TMPDIR is memory"
+else
+	is "what else is measured can be" 0 "$status"
+	[ "$status" -eq 0 ] || why more
+	is "each part of it" "${#parts[@]}" "$(grep -c '^### ' "$T/said")"
+	check "has figures" awk '/^### / && seen++ && !rows { exit 1 } /^### / { rows = 0 } /^\|.*[0-9]/ { rows++ } END { exit !rows }' "$T/said"
+fi
+
 finish bench
