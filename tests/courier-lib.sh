@@ -89,7 +89,7 @@ fails() {
 }
 
 sql() {
-	sqlite3 "$INBOX" "$1"
+	sqlite3 -cmd '.timeout 10000' "$INBOX" "$1"
 }
 
 # body N: the bytes that putter makes for its N-th event

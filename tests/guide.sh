@@ -125,7 +125,7 @@ sends() {
 }
 
 sql() {
-	sqlite3 -readonly "$T/inbox/inbox.db" "$1"
+	rows "$T/inbox/inbox.db" "$1"
 }
 
 # went EVENT-ID: where it was to go, in order

@@ -110,7 +110,7 @@ hooklatch() {
 }
 
 sql() {
-	sqlite3 -readonly "$T/inbox/inbox.db" "$1"
+	rows "$T/inbox/inbox.db" "$1"
 }
 
 # state ID DESTINATION

@@ -259,7 +259,7 @@ conf() {
 }
 
 sql() {
-	sqlite3 -readonly "$T/inbox/inbox.db" "$1"
+	rows "$T/inbox/inbox.db" "$1"
 }
 
 # pushed N: the N-th real push comes, and what is acknowledged is written down
