@@ -75,12 +75,22 @@ certificates() {
 
 # --- the pool -------------------------------------------------------------------
 
+# The master with all of its workers, each with the files that it needs.
+pool_is_whole() {
+	local pid n=0
+	for pid in $(descendants "${PID[handler]}"); do
+		[ -n "$(find "/proc/$pid/fd" -lname '*eventpoll*' 2>/dev/null)" ] || return 1
+		n=$((n + 1))
+	done
+	[ "$n" -eq $((WORKERS + 1)) ]	# the last one is for long bodies
+}
+
 pool_start() {
 	dir "$T/run"
 	rm -f "$T/run/fcgi.sock"
 	start handler "$T/bin/hooklatch.fcgi" -c "$T/hooklatch.json" \
 	    -l "unix:$T/run/fcgi.sock" -w "$WORKERS"
-	within 20 test -S "$T/run/fcgi.sock"
+	within 20 test -S "$T/run/fcgi.sock" && within 20 pool_is_whole
 }
 
 # One process with the socket on its fd 0, as spawn-fcgi starts it.
