@@ -57,7 +57,7 @@ JUDGE	= $(LEAVES) request body template condition reply answer \
 	  provider provider_words provider_signature provider_answer deliver \
 	  route keyring auth auth_keys auth_look auth_event handshake
 PROVIDERS = provider_find provider_texts
-ROAD	= frame handler link lacking counted pool fcgi_main
+ROAD	= frame handler link lacking counted lines pool fcgi_main
 COURIER	= courier/main courier/door courier/store_sqlite courier/batch courier/bodies \
 	  courier/inbox courier/repeat_key courier/seen courier/gather courier/retention \
 	  courier/checkpoint courier/reader courier/reader_deliveries \
@@ -108,7 +108,7 @@ $(BUILD)/obj/provider_texts.o: $(BUILD)/provider_texts.c
 # --- tests -------------------------------------------------------------------
 UNIT	= base json conf service frame request wire inbox providers repeats auth \
 	  handler webserver keys parked aside seen fetch exec letter oauth1 stats ledger \
-	  delivery deliver
+	  delivery deliver lines
 UNIT_BINS = $(addprefix $(BUILD)/tests/test_,$(UNIT))
 FUZZ	= frame request conf provider wire signature json token source place \
 	  dump rewrite letter stats plain
@@ -155,6 +155,10 @@ $(BUILD)/tests/test_aside: tests/unit/test_aside.c tests/unit/test.h \
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pthread -Wl,--wrap=fsync -o $@ $< \
 	    $(filter %.o,$^) -lsqlite3 -ljson-c -lcrypto
+
+$(BUILD)/tests/test_lines: tests/unit/test_lines.c tests/unit/test.h $(call obj,lines $(BASE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) -ljson-c -lcrypto
 
 $(BUILD)/tests/test_seen: tests/unit/test_seen.c tests/unit/test.h courier/seen.c courier/seen.h \
     $(call obj,$(BASE))

@@ -99,6 +99,7 @@ struct worker {
 	int64_t		 drain_by;
 	unsigned	 link_serial;	/* of what epoll watches */
 	bool		 link_out;
+	bool		 master_out;	/* epoll watches for room to write there */
 	uint64_t	 memory;	/* bytes gathered and held */
 	size_t		 nconns, conns_max;
 	struct conn	*conns;
@@ -765,14 +766,14 @@ drain(struct worker *w)
 	}
 }
 
-static void
+/* Queues it; tell_master() sends, at the end of the turn.  As wire_send(); frees b. */
+static int
 say_to_master(struct worker *w, enum wire_type type, struct buf *b, int fd)
 {
-	struct err e;
+	int rc = wire_send(w->master, type, buf_str(b), fd);
 
-	if (wire_send(w->master, type, buf_str(b), fd) == 0)
-		wire_flush(w->master, &e);
 	buf_free(b);
+	return rc;
 }
 
 /* Between two requests: what is parked keeps what it was judged by. */
@@ -853,9 +854,9 @@ static int
 put_line(void *self, uint64_t ticket, struct str line)
 {
 	struct worker *w = self;
-	struct buf b = BUF(64);
+	struct buf b = BUF(WIRE_LINE_INLINE + 16);
 	struct err e;
-	int fd;
+	int fd, rc;
 
 	if (w->master == NULL) {
 		while (line.n > 0) {
@@ -867,12 +868,17 @@ put_line(void *self, uint64_t ticket, struct str line)
 		}
 		return 1;
 	}
+	put_u64(&b, ticket);
+	if (line.n <= WIRE_LINE_INLINE) {
+		put_str(&b, line);
+		return say_to_master(w, WIRE_LINE, &b, -1);
+	}
 	if ((fd = os_memfd("hooklatch-line", line, &e)) == -1)
 		return -1;
-	put_u64(&b, ticket);
-	say_to_master(w, WIRE_LINE, &b, fd);
+	put_str(&b, STR_NONE);
+	rc = say_to_master(w, WIRE_LINE, &b, fd);
 	close(fd);
-	return 0;
+	return rc;
 }
 
 static void
@@ -911,6 +917,26 @@ follow_link(struct worker *w)
 		w->link_serial = serial;
 		w->link_out = out;
 	}
+}
+
+/* What was said to the master in this turn. */
+static void
+tell_master(struct worker *w)
+{
+	struct epoll_event ev = { .events = EPOLLIN,
+		.data.ptr = &w->kinds[ON_MASTER] };
+	struct err e;
+	bool out;
+
+	if (w->master == NULL)
+		return;
+	wire_flush(w->master, &e);	/* one that is gone is found by reading */
+	if ((out = wire_waiting(w->master)) == w->master_out)
+		return;
+	if (out)
+		ev.events |= EPOLLOUT;
+	if (epoll_ctl(w->epoll, EPOLL_CTL_MOD, wire_fd(w->master), &ev) == 0)
+		w->master_out = out;
 }
 
 static void
@@ -993,6 +1019,7 @@ run(struct worker *w)
 		for (int i = 0; i < n; i++)
 			dispatch(w, &ev[i]);
 		handler_flush(w->handler);
+		tell_master(w);
 	}
 }
 

@@ -13,17 +13,15 @@
 #include <unistd.h>
 
 #include "lacking.h"
+#include "lines.h"
 #include "base/os.h"
 #include "base/when.h"
 #include "pool.h"
 
-#define WIRE_OUT	(1024u * 1024)
-#define CHUNK		4096		/* PIPE_BUF: does not block after POLLOUT */
+#define WIRE_OUT	(8u * 1024 * 1024)	/* a worker's lines for "stdout:" */
 #define DELAY_MIN	100		/* ms */
 #define DELAY_MAX	5000
 #define LIVED		5000		/* ms after which a death is no pattern */
-#define LINES_MAX	4096
-#define LINE_BYTES_MAX	(256u * 1024 * 1024)	/* of all that wait */
 
 struct worker {
 	pid_t		 pid;		/* 0: to be started at start_at */
@@ -32,17 +30,6 @@ struct worker {
 	int64_t		 start_at;
 	int64_t		 delay;
 	uint64_t	 generation;	/* it judges by */
-};
-
-/* A line for fd 1 that its worker waits for. */
-struct waiting {
-	struct waiting	*next;
-	unsigned	 worker;
-	pid_t		 pid;		/* the worker may be another by then */
-	uint64_t	 ticket;
-	char		*text;
-	size_t		 n;
-	size_t		 written;
 };
 
 struct master {
@@ -59,10 +46,7 @@ struct master {
 	int64_t		 conf_at;	/* ms since 1970: when one was taken */
 	struct bundle	*read;		/* by a reload that still asks for secrets; */
 	struct lacking	*asking;	/* both NULL: none does */
-	struct waiting	*first, **last;
-	size_t		 nlines;
-	size_t		 line_bytes;
-	int		 stdout_fd;
+	struct lines	*lines;
 };
 
 struct setting *
@@ -96,6 +80,8 @@ static void
 forget_wires(struct master *m)
 {
 	lacking_drop(m);
+	lines_free(m->lines);
+	m->lines = NULL;
 	for (unsigned i = 0; i < m->nworkers; i++) {
 		wire_free(m->workers[i].wire);
 		m->workers[i].wire = NULL;
@@ -359,92 +345,56 @@ reload_overdue(struct master *m)
 
 /* --- lines for "stdout:" ------------------------------------------------------- */
 
+/* Said with the others of its turn, by tell_written(). */
 static void
-say_written(struct master *m, unsigned worker, pid_t pid, uint64_t ticket,
-    bool ok)
+line_is_written(void *self, const struct line_from *from, bool ok)
 {
-	struct worker *w = &m->workers[worker];
+	struct master *m = self;
+	struct worker *w = &m->workers[from->worker];
 	struct buf b = BUF(64);
-	struct err e;
 
-	if (w->pid != pid || w->wire == NULL)
+	if (w->pid != from->pid || w->wire == NULL)
 		return;
-	put_u64(&b, ticket);
+	put_u64(&b, from->ticket);
 	put_u8(&b, ok);
-	if (wire_send(w->wire, WIRE_WRITTEN, buf_str(&b), -1) == 0)
-		wire_flush(w->wire, &e);
+	wire_send(w->wire, WIRE_WRITTEN, buf_str(&b), -1);
 	buf_free(&b);
 }
 
 static void
-line_end_waiting(struct master *m, bool ok)
+tell_written(struct master *m)
 {
-	struct waiting *l = m->first;
-
-	if ((m->first = l->next) == NULL)
-		m->last = &m->first;
-	m->nlines--;
-	m->line_bytes -= l->n;
-	say_written(m, l->worker, l->pid, l->ticket, ok);
-	free(l->text);
-	free(l);
-}
-
-static void
-write_lines(struct master *m)
-{
-	struct pollfd p = { .fd = m->stdout_fd, .events = POLLOUT };
-
-	while (m->first != NULL) {
-		struct waiting *l = m->first;
-		size_t part = l->n - l->written;
-		ssize_t n;
-
-		if (poll(&p, 1, 0) != 1)
-			return;
-		n = write(m->stdout_fd, l->text + l->written,
-		    part > CHUNK ? CHUNK : part);
-		if (n == -1 && (errno == EINTR || errno == EAGAIN))
-			return;
-		if (n == -1)
-			line_end_waiting(m, false);
-		else if ((l->written += (size_t)n) == l->n)
-			line_end_waiting(m, true);
-	}
-}
-
-static void
-take_line(struct master *m, unsigned worker, uint64_t ticket, int fd)
-{
-	struct waiting *l = NULL;
 	struct err e;
-	uint64_t size;
+
+	for (unsigned i = 0; i < m->nworkers; i++)
+		if (m->workers[i].wire != NULL && wire_waiting(m->workers[i].wire))
+			wire_flush(m->workers[i].wire, &e);
+}
+
+/* false: it is not said as it should be. */
+static bool
+take_line(struct master *m, unsigned worker, struct get g, int fd)
+{
+	struct line_from from = { worker, m->workers[worker].pid, get_u64(&g) };
+	struct str line = get_str(&g);
+	uint64_t size = 0;
+	struct err e;
 	void *text;
 
-	if (m->nlines >= LINES_MAX || os_memfd_sealed(fd, &size, &e) == -1 ||
-	    size > LINE_BYTES_MAX - m->line_bytes ||
-	    (l = calloc(1, sizeof(*l))) == NULL ||
-	    (l->text = malloc(size + 1)) == NULL)
-		goto refuse;
-	if ((text = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0)) ==
-	    MAP_FAILED)
-		goto refuse;
-	memcpy(l->text, text, size);
+	if (!get_done(&g) || (fd == -1) != (line.p != NULL))
+		return false;
+	if (fd == -1) {
+		lines_take(m->lines, &from, line);
+		return true;
+	}
+	if (os_memfd_sealed(fd, &size, &e) == -1 || size > LINES_BYTES ||
+	    (text = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED) {
+		line_is_written(m, &from, false);
+		return true;
+	}
+	lines_take(m->lines, &from, (struct str){ text, size });
 	munmap(text, size);
-	l->n = size;
-	l->worker = worker;
-	l->pid = m->workers[worker].pid;
-	l->ticket = ticket;
-	*m->last = l;
-	m->last = &l->next;
-	m->nlines++;
-	m->line_bytes += l->n;
-	return;
-refuse:
-	if (l != NULL)
-		free(l->text);
-	free(l);
-	say_written(m, worker, m->workers[worker].pid, ticket, false);
+	return true;
 }
 
 /* --- what workers say ----------------------------------------------------------- */
@@ -454,11 +404,12 @@ take_message(struct master *m, unsigned i, const struct wire_msg *msg)
 {
 	struct worker *w = &m->workers[i];
 	struct get g = GET(msg->body);
-	uint64_t number = get_u64(&g);
+	uint64_t number;
 	bool ok = true;
 	struct str why;
 
 	if (msg->type == WIRE_SWAPPED) {
+		number = get_u64(&g);
 		ok = get_u8(&g) != 0;
 		why = get_str(&g);
 		if (get_done(&g) && ok)
@@ -466,8 +417,8 @@ take_message(struct master *m, unsigned i, const struct wire_msg *msg)
 		else
 			log_say(m->pool->log, LOG_ERROR_, "worker %ld could "
 			    "not swap: %.*s", (long)w->pid, STR_ARG(why));
-	} else if (msg->type == WIRE_LINE && msg->fd != -1) {
-		take_line(m, i, number, msg->fd);
+	} else if (msg->type == WIRE_LINE) {
+		ok = take_line(m, i, g, msg->fd);
 	} else {
 		ok = false;
 	}
@@ -589,8 +540,7 @@ wait_and_hear(struct master *m, int64_t until)
 	p[n++] = (struct pollfd){ .fd = m->signals, .events = POLLIN };
 	p[n++] = (struct pollfd){ .fd = m->stop_by ? -1 : m->pool->lifeline,
 		.events = POLLIN };
-	p[n++] = (struct pollfd){ .fd = m->first ? m->stdout_fd : -1,
-		.events = POLLOUT };
+	p[n++] = (struct pollfd){ .fd = lines_fd(m->lines), .events = POLLOUT };
 	p[n++] = (struct pollfd){ .fd = m->asking ? lacking_fd(m->asking) : -1,
 		.events = POLLIN };
 	first = n;
@@ -610,7 +560,8 @@ wait_and_hear(struct master *m, int64_t until)
 		take_signals(m);
 	if (p[1].revents != 0)
 		stop(m);
-	write_lines(m);
+	lines_write(m->lines);
+	tell_written(m);
 }
 
 /* Few wait there: who gives one when it is full does it himself. */
@@ -637,8 +588,6 @@ pool_run(struct pool *pool)
 	}
 	m->pool = pool;
 	m->nworkers = pool->workers + 1;
-	m->last = &m->first;
-	m->stdout_fd = 1;
 	m->generation = pool->setting->generation;
 	m->conf_ok = true;
 	m->conf_at = when_now();
@@ -650,7 +599,9 @@ pool_run(struct pool *pool)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	m->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (m->signals == -1) {
+	m->lines = lines_new(STDOUT_FILENO, line_is_written, m);
+	if (m->signals == -1 || m->lines == NULL) {
+		lines_free(m->lines);
 		free(m);
 		return ERR_OS;
 	}

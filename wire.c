@@ -58,7 +58,7 @@ static const struct wire_row rows[] = {
 
 	{ WIRE_BUNDLE,		"bundle",	M,	8,		true },
 	{ WIRE_SWAPPED,		"swapped",	M,	PAPER,		false },
-	{ WIRE_LINE,		"line",		M,	8,		true },
+	{ WIRE_LINE,		"line",		M, WIRE_LINE_INLINE + 16,	true },
 	{ WIRE_WRITTEN,		"written",	M,	9,		false },
 	{ WIRE_DRAIN,		"drain",	M,	0,		false },
 	{ WIRE_RELOADED,	"reloaded",	M,	9,		false },

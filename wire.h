@@ -25,6 +25,7 @@
 #define WIRE_HEAD	8
 #define WIRE_MAX	(EVENT_INLINE + 208 * 1024)	/* the longest row */
 #define WIRE_KEY_MAX	(64 * 1024)	/* bytes of keys that are fetched */
+#define WIRE_LINE_INLINE (64 * 1024)
 #define SPOKEN_BODY	(256 * 1024)	/* the longest answer of a destination */
 #define SPOKEN_TYPE	255
 #define SPOKEN_HEADERS	1024
@@ -79,7 +80,8 @@ enum wire_type {
 	/* master <-> worker */
 	WIRE_BUNDLE = 64,	/* u64 generation, body_fd: see bundle.h */
 	WIRE_SWAPPED,		/* u64 generation, u8 ok, str why not */
-	WIRE_LINE,		/* u64 ticket, body_fd: one line for "stdout:" */
+	WIRE_LINE,		/* u64 ticket, str line for "stdout:" [, body_fd: the
+				 * line, where it is longer than WIRE_LINE_INLINE] */
 	WIRE_WRITTEN,		/* u64 ticket, u8 ok */
 	WIRE_DRAIN,		/* finish what is parked, then leave */
 	WIRE_RELOADED,		/* u8 ok, u64 ms: how the last reading of the

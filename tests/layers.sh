@@ -31,7 +31,7 @@ FLOORS=(
 	"auth.[ch] auth_parts.h auth_keys.c auth_look.c auth_event.c auth_sign.[ch] keyring.[ch] route.c" # making routes makes keys
 	"handshake.[ch] provider_trial.[ch]"
 	"link.[ch] lacking.[ch] counted.[ch] handler.[ch]"
-	"pool.[ch] fcgi_main.c"
+	"lines.[ch] pool.[ch] fcgi_main.c"
 )
 
 # floor_of FILE: its number, or nothing
@@ -45,7 +45,7 @@ floor_of() {
 	done
 }
 set -f
-ROAD='frame.h request.h provider.h provider_words.h provider_examples.h deliver.h template.h condition.h reply.h route.h auth.h auth_*.h keyring.h handshake.h handler.h link.h lacking.h counted.h pool.h body.h answer.h sent.h forge.h'
+ROAD='frame.h request.h provider.h provider_words.h provider_examples.h deliver.h template.h condition.h reply.h route.h auth.h auth_*.h keyring.h handshake.h handler.h link.h lacking.h counted.h lines.h pool.h body.h answer.h sent.h forge.h'
 set +f
 
 up=
