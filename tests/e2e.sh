@@ -449,7 +449,7 @@ handshakes() {
 	post /hooks/discord "$T/payload" -H "X-Signature-Timestamp: $now" -H "X-Signature-Ed25519: $sig"
 	status "discord: PING" 200
 	is "discord: PONG" '{"type":1}' "$(tr -d ' \n' <"$T/body")"
-	post /hooks/discord "$T/payload" -H "X-Signature-Timestamp: $now" -H "X-Signature-Ed25519: 00${sig:2}"
+	post /hooks/discord "$T/payload" -H "X-Signature-Timestamp: $now" -H "X-Signature-Ed25519: $(tr 0-9a-f 1-9a-f0 <<<"$sig")"
 	status "discord: it probes with a bad signature, and wants 401" 401
 }
 
