@@ -19,9 +19,9 @@
 #define LINES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
-#include "base/err.h"
 #include "base/str.h"
 
 #define LINES_MOST	4096			/* that wait */

@@ -549,7 +549,8 @@ wait_and_hear(struct master *m, int64_t until)
 			whose[n] = i;
 			p[n++] = (struct pollfd){
 				.fd = wire_fd(m->workers[i].wire),
-				.events = POLLIN };
+				.events = wire_waiting(m->workers[i].wire) ?
+				    POLLIN | POLLOUT : POLLIN };
 		}
 	if (poll(p, n, left < 0 ? 0 : left > 60000 ? 60000 : (int)left) == -1)
 		return;
