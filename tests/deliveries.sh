@@ -115,14 +115,10 @@ hooklatch() {
 
 # state ID DESTINATION: where the delivery of the event with this id of GitHub's stands
 state() {
-	rows "$T/inbox/inbox.db" "SELECT CASE state WHEN 0 THEN 'waits' WHEN 1
+	sql "SELECT CASE state WHEN 0 THEN 'waits' WHEN 1
 	    THEN 'behind' WHEN 2 THEN 'done' WHEN 3 THEN 'dead' ELSE 'left-out' END
 	    FROM deliveries d JOIN events e ON e.n = d.event
 	    WHERE e.event_id = '$1' AND d.destination = '$2'"
-}
-
-sql() {
-	rows "$T/inbox/inbox.db" "$1"
 }
 
 # stands ID DESTINATION STATE

@@ -121,7 +121,7 @@ full_disk() {
 	all_there "larger"
 	check "serve stops" serve_stop
 	is "the database is sound" ok \
-	    "$(rows "$T/inbox/inbox.db" 'PRAGMA integrity_check' 2>&1)"
+	    "$(sql 'PRAGMA integrity_check' 2>&1)"
 	umount "$T/inbox"
 }
 
@@ -195,7 +195,7 @@ is "each that was answered 200 is there" "$(sent status-200 "$T/said")" \
     "$(events list --json --limit 0 | member event_id | grep -c '^log-' || :)"
 check "serve stops" serve_stop
 is "the database is sound" ok \
-    "$(rows "$T/inbox/inbox.db" 'PRAGMA integrity_check' 2>&1)"
+    "$(sql 'PRAGMA integrity_check' 2>&1)"
 
 [ "$FAILED" -eq 0 ] || why serve hand
 finish disk

@@ -124,10 +124,6 @@ sends() {
 	    --url "http://127.0.0.1:$PORT$hook" --json "$@" 2>>"$T/log/send" | member status
 }
 
-sql() {
-	rows "$T/inbox/inbox.db" "$1"
-}
-
 # went EVENT-ID: where it was to go, in order
 went() {
 	sql "SELECT destination FROM deliveries d JOIN events e ON e.n = d.event

@@ -143,7 +143,7 @@ is "only couriers were killed, 8" 8 "${KILLED[courier]:-0}"
 look
 echo "kill: a courier that answers before it commits lost $missing of $(recorded) events"
 check "events that were answered too early are missing" [ "$missing" -gt 0 ]
-rows "$T/inbox/inbox.db" "SELECT event_id FROM events JOIN deliveries ON
+sql "SELECT event_id FROM events JOIN deliveries ON
     event = events.n WHERE state = 2" | sort -u >"$T/done"
 lost=$(sort -u "$T/out/noted" | comm -13 - "$T/done" | wc -l)
 echo "kill: and of those that it calls delivered $lost never arrived"
@@ -196,10 +196,10 @@ check "$EVENTS events were acknowledged" [ "$(recorded)" -ge "$EVENTS" ]
 is "the provider gave nothing up" 0 "$(sent lost "$SAID")"
 
 undelivered() {
-	rows "$T/inbox/inbox.db" "SELECT count(*) FROM deliveries WHERE state <> 2"
+	sql "SELECT count(*) FROM deliveries WHERE state <> 2"
 }
 check "all is delivered" within 300 eval '[ "$(undelivered)" -eq 0 ]'
-rows "$T/inbox/inbox.db" "SELECT event_id FROM events ORDER BY n" >"$T/order"
+sql "SELECT event_id FROM events ORDER BY n" >"$T/order"
 for to in noted ordered; do
 	is "no acknowledged event is missing at $to" 0 \
 	    "$(sort -u "$T/out/$to" | comm -23 <(sort -u "$T/record") - | wc -l)"
@@ -233,9 +233,9 @@ look
 is "no acknowledged event is missing once it stopped" 0 "$missing"
 is "no event is there twice once it stopped" 0 "$doubled"
 is "the database is sound" ok \
-    "$(rows "$T/inbox/inbox.db" 'PRAGMA integrity_check' 2>&1)"
+    "$(sql 'PRAGMA integrity_check' 2>&1)"
 check "and what finds repeats was written in runs" \
-    [ "$(rows "$T/inbox/inbox.db" 'SELECT count(*) FROM seen_runs')" -gt 10 ]
+    [ "$(sql 'SELECT count(*) FROM seen_runs')" -gt 10 ]
 check "its log was emptied" [ ! -s "$T/inbox/inbox.db-wal" ]
 
 repeats=$(member repeats <"$T/list" | awk '{ n += $1 } END { print n + 0 }')

@@ -287,12 +287,6 @@ as_root() {
 	[ "$(id -u)" -eq 0 ]
 }
 
-# rows DATABASE SQL: what a reader finds there.  It waits for whoever has the file for
-# himself just then: one that opens it again after a kill, or closes it as the last.
-rows() {
-	sqlite3 -readonly -cmd '.timeout 10000' "$1" "$2"
-}
-
 # --- values ------------------------------------------------------------------
 
 # member NAME: of each line, an object of JSON, the string or number NAME

@@ -95,6 +95,12 @@ events() {
 	"$T/bin/hooklatch" events "$@" --config "$T/hooklatch.json"
 }
 
+# sql TEXT: what a reader finds in the inbox.  It waits for whoever has it for himself just
+# then: one that opens it again after a kill, or closes it as the last.
+sql() {
+	sqlite3 -readonly -cmd '.timeout 10000' "$T/inbox/inbox.db" "$1"
+}
+
 # pid_of KIND: of a process of the running serve; nothing when it is not there
 pid_of() {
 	local serve=${PID[serve]:-} pid name parent found=()

@@ -140,7 +140,7 @@ wait "$sender" || :
 is "one that is under way when serve is told to stop is answered" 200 "$(cat "$T/last")"
 check "serve stops" serve_stop
 is "each is there once" $((6 + 12 + 16)) \
-    "$(rows "$T/inbox/inbox.db" "SELECT count(*) FROM events
+    "$(sql "SELECT count(*) FROM events
 	WHERE event_id IN ('bare', 'long', 'stopped', 'killed', 'after', 'termed')
 	OR event_id LIKE 'many-%' OR event_id LIKE 'short-%' OR event_id LIKE 'again-%'")"
 [ "$FAILED" -eq 0 ] || why serve

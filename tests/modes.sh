@@ -109,10 +109,6 @@ hooklatch() {
 	"$T/bin/hooklatch" "$command" "$@" --config "$T/hooklatch.json"
 }
 
-sql() {
-	rows "$T/inbox/inbox.db" "$1"
-}
-
 # state ID DESTINATION
 state() {
 	sql "SELECT CASE state WHEN 0 THEN 'waits' WHEN 2 THEN 'done' WHEN 5 THEN 'missed'

@@ -258,10 +258,6 @@ conf() {
 	END
 }
 
-sql() {
-	rows "$T/inbox/inbox.db" "$1"
-}
-
 # pushed N: the N-th real push comes, and what is acknowledged is written down
 pushed() {
 	local file=$T/payload/${PUSHES[$1]}.json
