@@ -152,7 +152,8 @@ everything "${PID[serve]}" >"$T/all"
 kill -KILL "${PID[serve]}"
 unset "PID[serve]"
 check "a start at the very moment of the death" serve
-check "which serves, too" good after-race
+# Its health may have been answered by what was left: the event is sent until it is taken.
+check "which serves, too" within 20 good after-race
 check "what was left of the one before goes" within 10 nothing_of "$T/all"
 check "and the new one stays" alive "${PID[serve]}"
 check "and serves on" good after-race-2
